@@ -1,0 +1,2 @@
+//! The runner: `cargo run` builds everything and starts QEMU.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Files: open flags, stat, directory entries, poll.

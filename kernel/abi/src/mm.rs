@@ -1,0 +1,1 @@
+//! Memory: mmap, mprotect, mremap and madvise constants.

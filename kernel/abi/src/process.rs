@@ -1,0 +1,1 @@
+//! Processes: clone flags, wait options, resource limits, auxiliary vector.

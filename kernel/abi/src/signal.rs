@@ -1,0 +1,1 @@
+//! Signals: numbers, sigaction, siginfo, the signal frame.

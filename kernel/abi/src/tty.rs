@@ -1,0 +1,1 @@
+//! Terminals: termios and ioctl numbers.
