@@ -3,7 +3,6 @@
 /// A system call's failure. Returned to user space as the negated number in rax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, num_enum::TryFromPrimitive, num_enum::IntoPrimitive)]
 #[repr(i32)]
-#[expect(clippy::upper_case_acronyms, reason = "the names are errno(3)'s")]
 pub enum Errno {
     /// Operation not permitted.
     EPERM = 1,

@@ -1,0 +1,153 @@
+//! Tasks (threads the kernel schedules) and processes (thread groups).
+pub mod flags;
+pub mod futex;
+pub mod process;
+pub mod run;
+pub mod sched;
+pub mod signal;
+pub mod timer;
+
+use alloc::sync::Arc;
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicI32, AtomicU64};
+
+pub use flags::{GateFlags, TaskFlag};
+pub use process::Process;
+
+use crate::arch::fpu::FpuState;
+use crate::arch::user::UserContext;
+use crate::fs::{FdTable, FsContext};
+use crate::mm::addr::UserAddr;
+use crate::mm::kspace::KernelStack;
+use crate::mm::space::AddressSpace;
+use crate::sync::{HeldRanks, Rank, SpinLock};
+
+/// A task's number (gettid); the leader's is the process's number.
+pub type Tid = i32;
+
+/// One thread.
+///
+/// Fields are grouped by who may touch them: atomics and locks by anyone; `own` by the task itself only.
+pub struct Task {
+    /// gettid(). An `AtomicI32` because exec by another thread than the leader takes over the leader's number.
+    pub tid: AtomicI32,
+    /// The thread group.
+    pub process: Arc<Process>,
+    /// Why the gates must be looked at: one word, tested once at each crossing.
+    pub gates: GateFlags,
+    /// What the scheduler keeps.
+    pub sched: sched::SchedState,
+    /// What the signal code keeps: mask, private queue, alternate stack.
+    pub signals: signal::TaskSignals,
+    /// Address space; `None` once the task has exited (and for idle tasks).
+    pub space: SpinLock<Option<Arc<AddressSpace>>>,
+    /// Open files; `None` once the task has exited.
+    pub files: SpinLock<Option<Arc<FdTable>>>,
+    /// Root, working directory, umask; `None` once the task has exited.
+    pub fs: SpinLock<Option<Arc<FsContext>>>,
+    /// Where a zero is written, and a futex woken, when the thread exits (set_tid_address); 0 = nowhere.
+    pub clear_child_tid: AtomicU64,
+    /// Head of the robust futex list; 0 = none.
+    pub robust_list: AtomicU64,
+    /// CPU time used in user mode and in the kernel, nanoseconds.
+    pub times: CpuTimes,
+    /// comm: the name `ps` shows, NUL-padded.
+    pub name: SpinLock<[u8; 16]>,
+    /// The kernel stack.
+    pub kernel_stack: KernelStack,
+    own: UnsafeCell<Own>,
+    held: HeldRanks,
+}
+
+/// CPU time of a task, nanoseconds.
+#[derive(Default)]
+#[expect(missing_docs, reason = "named by what they count")]
+pub struct CpuTimes {
+    pub user_ns: AtomicU64,
+    pub kernel_ns: AtomicU64,
+}
+
+/// What only the task itself touches (or its creator before it first runs, or a tracer while it is stopped).
+struct Own {
+    context: UserContext,
+    fpu: FpuState,
+}
+
+// SAFETY: `own` and `held` are only reached through `Task::context`/`fpu`/`held_ranks`, whose contracts give exclusive
+// access to the task itself (or to whoever holds it still); everything else is `Sync` by itself.
+unsafe impl Sync for Task {}
+// SAFETY: as above.
+unsafe impl Send for Task {}
+
+impl Task {
+    /// Its number.
+    pub fn tid(&self) -> Tid {
+        self.tid.load(core::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// The address space, if it still has one.
+    pub fn space(&self) -> Option<Arc<AddressSpace>> {
+        self.space.lock().clone()
+    }
+
+    /// The open files.
+    ///
+    /// # Panics
+    /// After the task has exited; only the task itself calls this.
+    pub fn files(&self) -> Arc<FdTable> {
+        self.files.lock().clone().expect("a running task has files")
+    }
+
+    /// Root, working directory, umask.
+    ///
+    /// # Panics
+    /// After the task has exited; only the task itself calls this.
+    pub fn fs(&self) -> Arc<FsContext> {
+        self.fs.lock().clone().expect("a running task has a file system context")
+    }
+
+    /// The user registers.
+    ///
+    /// # Safety
+    /// The caller is the task itself, or it created the task and has not started it, or it holds the task stopped; and
+    /// no other reference from here is alive.
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the contract above")]
+    pub unsafe fn context_mut(&self) -> &mut UserContext {
+        // SAFETY: exclusive by this function's contract.
+        unsafe { &mut (*self.own.get()).context }
+    }
+
+    /// The saved FPU state (of a task that is not running; the running task's is in the CPU).
+    ///
+    /// # Safety
+    /// As [`Self::context_mut`].
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the contract above")]
+    pub unsafe fn fpu_mut(&self) -> &mut FpuState {
+        // SAFETY: exclusive by this function's contract.
+        unsafe { &mut (*self.own.get()).fpu }
+    }
+}
+
+/// The running task. Cheap: one load from the per-CPU block. Not to be called from interrupt handlers.
+pub fn current() -> &'static Task {
+    todo!("lead")
+}
+
+/// The running task, shared.
+pub fn current_arc() -> Arc<Task> {
+    todo!("lead")
+}
+
+/// Gives the running task's held sleeping locks to `f` (nothing before tasks run).
+pub fn held_ranks(f: impl FnOnce(&HeldRanks)) {
+    let _ = f;
+    todo!("lead")
+}
+
+/// User address of the current task's stack pointer, for messages.
+pub fn user_stack_pointer() -> UserAddr {
+    // SAFETY: the current task reads its own registers.
+    UserAddr(unsafe { current().context_mut() }.rsp)
+}
+
+const _: Rank = Rank::Task;
