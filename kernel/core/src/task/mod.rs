@@ -39,6 +39,8 @@ pub struct Task {
     pub sched: sched::SchedState,
     /// What the signal code keeps: mask, private queue, alternate stack.
     pub signals: signal::TaskSignals,
+    /// Ends the task's sleeps that have an end.
+    pub sleep_timer: timer::Timer,
     /// Address space; `None` once the task has exited (and for idle tasks).
     pub space: SpinLock<Option<Arc<AddressSpace>>>,
     /// Open files; `None` once the task has exited.
