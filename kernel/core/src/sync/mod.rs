@@ -5,11 +5,13 @@
 //! - [`WaitQueue`]: where tasks sleep until something is true.
 //!
 //! Every lock has a [`Rank`]; locks are taken in ascending rank, which debug builds check.
+mod completion;
 mod mutex;
 mod rank;
 mod spin_lock;
 mod wait;
 
+pub use completion::Completion;
 pub use mutex::{Mutex, MutexGuard};
 pub use rank::{HeldRanks, Rank, might_sleep};
 pub use spin::{Lazy, Once};

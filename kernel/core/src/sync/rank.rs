@@ -48,6 +48,8 @@ pub enum Rank {
     RunQueue,
     /// Kernel virtual address ranges.
     KernelSpace,
+    /// What is counted per user.
+    Accounts,
     /// The kernel heap.
     Heap,
     /// Physical frames.

@@ -1,16 +1,24 @@
 //! Tasks (threads the kernel schedules) and processes (thread groups).
+pub mod create;
+pub mod creds;
 pub mod flags;
 pub mod futex;
+pub mod group;
+pub mod limits;
 pub mod process;
+pub mod program;
 pub mod run;
 pub mod sched;
 pub mod signal;
 pub mod timer;
+pub mod tree;
+pub mod usage;
 
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicI32, AtomicU64};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64};
 
+pub use creds::Creds;
 pub use flags::{GateFlags, TaskFlag};
 pub use process::Process;
 
@@ -20,7 +28,7 @@ use crate::fs::{FdTable, FsContext};
 use crate::mm::addr::UserAddr;
 use crate::mm::kspace::KernelStack;
 use crate::mm::space::AddressSpace;
-use crate::sync::{HeldRanks, Rank, SpinLock};
+use crate::sync::{Completion, HeldRanks, Rank, SpinLock};
 
 /// A task's number (gettid); the leader's is the process's number.
 pub type Tid = i32;
@@ -47,12 +55,28 @@ pub struct Task {
     pub files: SpinLock<Option<Arc<FdTable>>>,
     /// Root, working directory, umask; `None` once the task has exited.
     pub fs: SpinLock<Option<Arc<FsContext>>>,
+    /// Whom it acts for. Replaced as a whole; only the task itself does so.
+    pub creds: SpinLock<Arc<Creds>>,
     /// Where a zero is written, and a futex woken, when the thread exits (set_tid_address); 0 = nowhere.
     pub clear_child_tid: AtomicU64,
+    /// Where its number is written when it first runs (CLONE_CHILD_SETTID); 0 = nowhere.
+    pub set_child_tid: AtomicU64,
     /// Head of the robust futex list; 0 = none.
     pub robust_list: AtomicU64,
+    /// The futex bucket it is queued in, plus one; 0 = none. Changes under that bucket's lock.
+    pub futex_bucket: AtomicU32,
+    /// The signal it gets when its parent ends (prctl PR_SET_PDEATHSIG); 0 = none.
+    pub parent_death_signal: AtomicU8,
+    /// Whether execve may no longer raise privileges (prctl PR_SET_NO_NEW_PRIVS).
+    pub no_new_privs: AtomicBool,
+    /// Whether its end has begun and nothing may be asked of it any more.
+    pub exited: AtomicBool,
+    /// Who waits until it no longer uses its address space (vfork).
+    pub vfork: SpinLock<Option<Arc<Completion>>>,
     /// CPU time used in user mode and in the kernel, nanoseconds.
     pub times: CpuTimes,
+    /// Monotonic nanoseconds when it was made.
+    pub start_ns: u64,
     /// comm: the name `ps` shows, NUL-padded.
     pub name: SpinLock<[u8; 16]>,
     /// The kernel stack.
@@ -90,6 +114,11 @@ impl Task {
     /// The address space, if it still has one.
     pub fn space(&self) -> Option<Arc<AddressSpace>> {
         self.space.lock().clone()
+    }
+
+    /// Whom it acts for.
+    pub fn creds(&self) -> Arc<Creds> {
+        self.creds.lock().clone()
     }
 
     /// The open files.

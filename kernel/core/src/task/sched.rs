@@ -7,6 +7,13 @@ use crate::sync::Sleep;
 /// What the scheduler keeps of each task.
 pub struct SchedState {}
 
+impl SchedState {
+    /// Of a task that has not run yet.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
 /// Makes a new task runnable for the first time.
 pub fn start(task: Arc<Task>) {
     let _ = task;

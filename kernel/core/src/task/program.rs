@@ -1,0 +1,21 @@
+//! What /proc and the auxiliary vector tell of the program a process runs.
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::mm::addr::UserAddr;
+
+/// The program a process runs, as execve left it; shared with forked children until they exec.
+pub struct Program {
+    /// Where the argument strings lie (/proc/PID/cmdline).
+    pub arguments: Range<UserAddr>,
+    /// Where the environment strings lie (/proc/PID/environ).
+    pub environment: Range<UserAddr>,
+    /// The auxiliary vector's words, in memory order (/proc/PID/auxv).
+    pub auxv: Vec<u64>,
+    /// Stack pointer at the start (/proc/PID/stat's startstack).
+    pub stack_start: UserAddr,
+    /// Bounds of the first executable segment (startcode, endcode).
+    pub code: Range<UserAddr>,
+    /// Entry point of the program itself, not of its interpreter.
+    pub entry: UserAddr,
+}
