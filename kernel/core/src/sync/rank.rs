@@ -11,8 +11,8 @@ pub enum Rank {
     // ---- sleeping locks: user memory may be touched under those above `AddressSpace` ----
     /// exec and credentials changes of one process.
     Exec,
-    /// The mount table.
-    Mounts,
+    /// Renames of directories, one at a time.
+    Rename,
     /// Position of an open file, taken around a whole read or write.
     FilePosition,
     /// Names of a directory.
@@ -34,8 +34,12 @@ pub enum Rank {
     Signals,
     /// One task's own fields.
     Task,
-    /// A descriptor table.
+    /// A descriptor table; root and working directory.
     Files,
+    /// The mount table.
+    Mounts,
+    /// Name and parent of a directory entry.
+    Names,
     /// Buffers of pipes and terminals.
     Buffer,
     /// A futex hash bucket.

@@ -1,0 +1,4 @@
+//! Pipes.
+
+/// A pipe.
+pub struct Pipe {}
