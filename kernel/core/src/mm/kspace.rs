@@ -1,44 +1,243 @@
 //! The kernel's own address ranges: stacks with guard pages, device registers.
-use tollgate_abi::Result;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::addr::{PhysAddr, VirtAddr};
+use tollgate_abi::{Errno, Result};
+use x86_64::structures::paging::PhysFrame;
+
+use super::addr::{PhysAddr, UserAddr, VirtAddr};
+use super::frame::{Frame, Purpose};
+use super::table::{ENTRIES, Entry, Flags, TOP, Table, index, span};
+use super::{KSPACE_END, KSPACE_START, PAGE_SIZE};
+use crate::arch::{page, percpu, tlb};
+use crate::sync::{Rank, SpinLock};
 
 /// Bytes of a kernel stack.
 pub const STACK_SIZE: usize = 32 * 1024;
 
-/// A kernel stack with an unmapped guard page below it. Dropping it frees it (or keeps it in a small cache).
+/// Bytes from one stack to the next; the lower half of each slot is the guard.
+const SLOT: u64 = 2 * STACK_SIZE as u64;
+/// Stacks are below, devices above.
+const DEVICES: u64 = KSPACE_START + (KSPACE_END - KSPACE_START) / 2;
+/// Stacks kept ready for the next task.
+const IDLE_STACKS: usize = 16;
+const STACK_PAGES: usize = STACK_SIZE / PAGE_SIZE;
+
+static TABLE: AtomicU64 = AtomicU64::new(0);
+static IDLE_FRAMES: AtomicUsize = AtomicUsize::new(0);
+static RANGES: SpinLock<Ranges> = SpinLock::new(
+    Rank::KernelSpace,
+    Ranges { idle: [0; IDLE_STACKS], idle_len: 0, unused: Vec::new(), next: KSPACE_START, next_device: DEVICES },
+);
+
+/// Who uses what of kernel space.
+struct Ranges {
+    /// Slots of stacks that are mapped and wait for an owner.
+    idle: [u64; IDLE_STACKS],
+    idle_len: usize,
+    /// Slots given back, unmapped.
+    unused: Vec<u64>,
+    /// First slot never used.
+    next: u64,
+    /// First device address never used.
+    next_device: u64,
+}
+
+/// A kernel stack with an unmapped guard range below it. Dropping it keeps it in a small cache or frees it.
 pub struct KernelStack {
-    top: VirtAddr,
+    slot: u64,
 }
 
 impl KernelStack {
-    /// A fresh stack.
+    /// A stack; its content is anything.
     ///
     /// # Errors
     /// `ENOMEM`.
     pub fn new() -> Result<Self> {
-        todo!("mm")
+        let mut ranges = RANGES.lock();
+        if let Some(last) = ranges.idle_len.checked_sub(1) {
+            ranges.idle_len = last;
+            IDLE_FRAMES.store(last * STACK_PAGES, Ordering::Relaxed);
+            return Ok(Self { slot: ranges.idle[last] });
+        }
+        super::frame::headroom()?;
+        let slot = match ranges.unused.pop() {
+            Some(slot) => slot,
+            None if ranges.next + SLOT <= DEVICES => {
+                ranges.next += SLOT;
+                ranges.next - SLOT
+            }
+            None => return Err(Errno::ENOMEM),
+        };
+        for page in Self::pages(slot) {
+            let mapped = Frame::alloc().and_then(|frame| {
+                map(page, frame.phys(), Flags::WRITABLE | Flags::NO_EXECUTE | Flags::GLOBAL, 0)?;
+                frame.into_raw();
+                Ok(())
+            });
+            if let Err(error) = mapped {
+                // Nobody has touched the pages, so no CPU has them in its TLB: no shootdown is needed.
+                drop(unmap_stack(slot));
+                ranges.unused.push(slot);
+                return Err(error);
+            }
+        }
+        Ok(Self { slot })
     }
 
     /// The address just past its highest byte, 16-aligned.
     pub fn top(&self) -> VirtAddr {
-        self.top
+        VirtAddr::new(self.slot + SLOT)
     }
+
+    fn pages(slot: u64) -> impl Iterator<Item = VirtAddr> {
+        (slot + SLOT - STACK_SIZE as u64..slot + SLOT).step_by(PAGE_SIZE).map(VirtAddr::new)
+    }
+}
+
+impl Drop for KernelStack {
+    fn drop(&mut self) {
+        let mut ranges = RANGES.lock();
+        let len = ranges.idle_len;
+        if len < IDLE_STACKS {
+            ranges.idle[len] = self.slot;
+            ranges.idle_len = len + 1;
+            IDLE_FRAMES.store((len + 1) * STACK_PAGES, Ordering::Relaxed);
+            return;
+        }
+        let frames = unmap_stack(self.slot);
+        let start = UserAddr(self.slot + SLOT - STACK_SIZE as u64);
+        let everyone = u64::MAX >> (64 - percpu::cpu_count().clamp(1, 64));
+        tlb::shootdown(everyone, tlb::Flush::Range { start, pages: STACK_PAGES });
+        drop(frames);
+        ranges.unused.push(self.slot);
+    }
+}
+
+/// Frames of stacks that are kept ready but nobody uses.
+pub(super) fn idle_frames() -> usize {
+    IDLE_FRAMES.load(Ordering::Relaxed)
 }
 
 /// Maps device registers, uncached, read-write, for good. `phys` needs no alignment.
 pub fn map_device(phys: PhysAddr, len: usize) -> VirtAddr {
-    let _ = (phys, len);
-    todo!("mm")
+    let start = phys.as_u64() & !(PAGE_SIZE as u64 - 1);
+    let bytes = (phys.as_u64() + len as u64).next_multiple_of(PAGE_SIZE as u64) - start;
+    let mut ranges = RANGES.lock();
+    let virt = ranges.next_device;
+    assert!(bytes <= KSPACE_END - virt, "no address space is left for devices");
+    ranges.next_device += bytes;
+    let flags = Flags::WRITABLE | Flags::NO_EXECUTE | Flags::GLOBAL | Flags::NO_CACHE | Flags::WRITE_THROUGH;
+    for offset in (0..bytes).step_by(PAGE_SIZE) {
+        map(VirtAddr::new(virt + offset), PhysAddr::new(start + offset), flags, 0).expect("no memory to map a device");
+    }
+    VirtAddr::new(virt + (phys.as_u64() - start))
 }
 
-/// Whether `addr` lies in the guard page of a kernel stack (for the double-fault message).
+/// Whether `addr` lies in the guard range of a kernel stack (for the double-fault message).
 pub fn is_stack_guard(addr: VirtAddr) -> bool {
-    let _ = addr;
-    todo!("mm")
+    let addr = addr.as_u64();
+    (KSPACE_START..DEVICES).contains(&addr) && addr % SLOT < SLOT - STACK_SIZE as u64
 }
 
 /// The kernel's top-level page table, for CPUs that run no user program.
 pub fn kernel_table() -> PhysAddr {
-    todo!("mm")
+    PhysAddr::new(TABLE.load(Ordering::Relaxed))
+}
+
+/// Copies the kernel's half of the address space into a fresh top-level table.
+///
+/// # Safety
+/// `top` is a frame for page tables that nobody else uses.
+pub(super) unsafe fn share_kernel_half(top: &Frame) {
+    // SAFETY: the caller's frame; and the kernel's table, which lives for ever.
+    let (own, kernel) = unsafe { (Table::at(top.phys()), Table::at(kernel_table())) };
+    for i in ENTRIES / 2..ENTRIES {
+        own.set(i, kernel.get(i));
+    }
+}
+
+/// Maps `[virt, virt + len)` to `phys` with pages up to level `largest`, while the tables are being built.
+pub(super) fn map_at_boot(virt: VirtAddr, phys: PhysAddr, len: u64, flags: Flags, largest: usize) {
+    if TABLE.load(Ordering::Relaxed) == 0 {
+        TABLE.store(new_table().expect("no memory at boot").as_u64(), Ordering::Relaxed);
+    }
+    let mut done = 0;
+    while done < len {
+        let (v, p) = (virt.as_u64() + done, phys.as_u64() + done);
+        let fits = |level: &usize| (v | p).is_multiple_of(span(*level)) && len - done >= span(*level);
+        let level = (0..=largest).rev().find(fits).expect("whole pages");
+        map(VirtAddr::new(v), PhysAddr::new(p), flags, level).expect("no memory at boot");
+        done += span(level);
+    }
+}
+
+/// Finishes the kernel's tables and loads them.
+pub(super) fn load_at_boot() {
+    // SAFETY: our own table.
+    let top = unsafe { Table::at(kernel_table()) };
+    // The rest of kernel space gets its second-level table now, because user tables copy the top level once.
+    let slot = index(KSPACE_START, TOP);
+    top.set(slot, Entry::new(new_table().expect("no memory at boot"), Flags::PRESENT | Flags::WRITABLE));
+    let frame = PhysFrame::containing_address(kernel_table());
+    // SAFETY: the table maps the kernel image, this stack (part of it) and the direct map where they are now.
+    unsafe { x86_64::registers::control::Cr3::write(frame, x86_64::registers::control::Cr3Flags::empty()) };
+}
+
+/// A fresh, empty table.
+fn new_table() -> Result<PhysAddr> {
+    let frame = Frame::alloc_for(Purpose::Kernel).ok_or(Errno::ENOMEM)?;
+    // SAFETY: the frame is ours alone.
+    unsafe { page::clear(frame.as_ptr()) };
+    Ok(frame.into_raw())
+}
+
+/// Sets the kernel's entry for `virt` at `level`. The entry was empty.
+fn map(virt: VirtAddr, phys: PhysAddr, flags: Flags, level: usize) -> Result<()> {
+    // SAFETY: the kernel's table lives for ever.
+    let mut table: &Table = unsafe { Table::at(kernel_table()) };
+    for upper in (level + 1..=TOP).rev() {
+        let at = index(virt.as_u64(), upper);
+        let mut entry = table.get(at);
+        if !entry.is_present() {
+            entry = Entry::new(new_table()?, Flags::PRESENT | Flags::WRITABLE);
+            table.set(at, entry);
+        }
+        assert!(!entry.is_leaf(upper), "{virt:?} is mapped by a large page");
+        // SAFETY: kernel tables, once linked, live for ever.
+        table = unsafe { Table::at(entry.phys()) };
+    }
+    let large = if level > 0 { Flags::LARGE } else { Flags::empty() };
+    let at = index(virt.as_u64(), level);
+    assert!(!table.get(at).is_present(), "{virt:?} is mapped already");
+    table.set(at, Entry::new(phys, flags | large | Flags::PRESENT));
+    Ok(())
+}
+
+/// Empties the kernel's entry for the page at `virt`; what it led to.
+fn unmap(virt: VirtAddr) -> Option<PhysAddr> {
+    // SAFETY: kernel tables live for ever.
+    let mut table: &Table = unsafe { Table::at(kernel_table()) };
+    for level in (1..=TOP).rev() {
+        let entry = table.get(index(virt.as_u64(), level));
+        if !entry.is_present() {
+            return None;
+        }
+        // SAFETY: as above; stacks are never mapped by large pages.
+        table = unsafe { Table::at(entry.phys()) };
+    }
+    let at = index(virt.as_u64(), 0);
+    let entry = table.get(at);
+    table.set(at, Entry::EMPTY);
+    entry.is_present().then(|| entry.phys())
+}
+
+/// Unmaps a stack; its frames, to be dropped when no TLB has them any more.
+fn unmap_stack(slot: u64) -> [Option<Frame>; STACK_PAGES] {
+    let mut pages = KernelStack::pages(slot);
+    core::array::from_fn(|_| {
+        let phys = unmap(pages.next().expect("as many pages as the stack has"))?;
+        // SAFETY: `KernelStack::new` gave the entry its share, and the entry is gone.
+        Some(unsafe { Frame::from_raw(phys) })
+    })
 }

@@ -2,6 +2,7 @@
 pub mod clock;
 pub mod copy;
 pub mod fpu;
+pub mod page;
 pub mod percpu;
 pub mod tlb;
 pub mod user;
