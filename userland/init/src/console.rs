@@ -31,7 +31,9 @@ pub(crate) fn adopt() -> bool {
     true
 }
 
-/// Lets bytes through unchanged: no newline translation on output, no echo of what is typed.
+/// Lets bytes through unchanged: no newline translation on output, no echo of what is typed, no flow control
+/// (Linux acts on a Ctrl-S even behind a Ctrl-V when its buffer is full). Input stays line by line, so that
+/// Ctrl-D ends it.
 pub(crate) fn make_transparent() {
     // SAFETY: termios is plain integers, for which zero is a value.
     let mut settings: libc::termios = unsafe { std::mem::zeroed() };
@@ -40,6 +42,7 @@ pub(crate) fn make_transparent() {
         eprintln!("init: cannot read the line's settings: {}", io::Error::last_os_error());
         return;
     }
+    settings.c_iflag &= !(libc::IXON | libc::ICRNL);
     settings.c_oflag &= !libc::OPOST;
     settings.c_lflag &= !(libc::ECHO | libc::ECHONL);
     // SAFETY: as above; the call only reads it.

@@ -5,6 +5,7 @@
 //! status goes to the kernel log as `tollgate: exit-status N`, where the runner finds it.
 
 mod console;
+mod kmsg;
 mod mounts;
 mod power;
 mod session;
@@ -25,14 +26,17 @@ fn main() {
     mounts::mount_all();
     let tty = console::adopt();
     session::lead();
-    let status = match command() {
+    let command = command();
+    if tty && matches!(command, Ok(Some(_))) {
+        console::make_transparent();
+    }
+    // From here on input is safe: the runner holds it back until it reads this.
+    if let Err(error) = kmsg::tell("ready") {
+        eprintln!("init: /dev/kmsg: {error}");
+    }
+    let status = match command {
         Ok(None) => session::run(&["/bin/sh".into(), "-l".into()]),
-        Ok(Some(arguments)) => {
-            if tty {
-                console::make_transparent();
-            }
-            session::run(&arguments)
-        }
+        Ok(Some(arguments)) => session::run(&arguments),
         Err(error) => {
             eprintln!("init: {COMMAND}: {error}");
             session::NOT_EXECUTABLE
