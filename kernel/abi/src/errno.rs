@@ -272,5 +272,12 @@ pub enum Errno {
     ERESTARTBLOCK = 516,
 }
 
+impl Errno {
+    /// Whether this asks the signal code to restart the call: never seen by user space.
+    pub const fn is_restart(self) -> bool {
+        matches!(self, Self::ERESTARTSYS | Self::ERESTARTNOHAND | Self::ERESTARTBLOCK)
+    }
+}
+
 /// What a fallible kernel operation returns.
 pub type Result<T, E = Errno> = core::result::Result<T, E>;

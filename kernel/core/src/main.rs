@@ -9,7 +9,9 @@ extern crate alloc;
 
 mod arch;
 mod fs;
+mod log;
 mod mm;
+mod panic;
 mod sync;
 #[macro_use]
 mod syscall;
@@ -17,7 +19,15 @@ mod task;
 mod trace;
 mod tty;
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
+/// Where both boot roads meet: on a stack inside the kernel image, interrupts off, on the loader's page tables.
+fn kmain(boot: &'static bootloader_api::BootInfo, command_line: &'static [u8]) -> ! {
+    arch::init_first_cpu();
+    log::init(command_line);
+    ::log::info!("Tollgate {}", env!("CARGO_PKG_VERSION"));
+    let rsdp = boot.rsdp_addr.into_option();
+    let ramdisk = mm::init(boot);
+    arch::init_devices(rsdp);
+    ::log::info!("{} CPUs, {} MiB", arch::percpu::cpu_count(), mm::frame::stats().total / 256);
+    let _ = ramdisk;
+    task::sched::idle_loop()
 }

@@ -177,8 +177,8 @@ fn switch_to_own_tables(ram_end: u64) {
     kspace::load_at_boot();
 }
 
-/// Where the tables in use map `addr` to.
-fn translate(addr: u64) -> Option<PhysAddr> {
+/// Where the tables in use map `addr`, an address of the kernel, to.
+pub fn translate(addr: u64) -> Option<PhysAddr> {
     debug_assert!(addr >= PHYS_OFFSET && KERNEL_BASE > PHYS_OFFSET);
     let mut phys = Cr3::read().0.start_address();
     for level in (0..=TOP).rev() {

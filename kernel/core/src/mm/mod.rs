@@ -17,6 +17,8 @@ pub mod space;
 mod table;
 pub mod user;
 
+pub use boot::translate;
+
 /// Where all physical memory is mapped.
 pub const PHYS_OFFSET: u64 = 0xffff_8000_0000_0000;
 /// Start of the region for kernel stacks and device registers.

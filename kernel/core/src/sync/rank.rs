@@ -62,7 +62,9 @@ pub enum Rank {
     Ipi,
     /// Devices.
     Device,
-    /// The kernel log.
+    /// One line of the kernel log.
+    LogLine,
+    /// The log's port.
     Log,
 }
 

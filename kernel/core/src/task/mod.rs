@@ -23,6 +23,7 @@ pub use flags::{GateFlags, TaskFlag};
 pub use process::Process;
 
 use crate::arch::fpu::FpuState;
+use crate::arch::percpu;
 use crate::arch::user::UserContext;
 use crate::fs::{FdTable, FsContext};
 use crate::mm::addr::UserAddr;
@@ -148,6 +149,17 @@ impl Task {
         unsafe { &mut (*self.own.get()).context }
     }
 
+    /// Where the user registers are kept, for those who only compute with the address.
+    pub fn context_ptr(&self) -> *mut UserContext {
+        // SAFETY: only an address is computed.
+        unsafe { &raw mut (*self.own.get()).context }
+    }
+
+    /// Whether it has a user side: idle tasks and tasks that have exited have none.
+    pub fn is_user(&self) -> bool {
+        !self.sched.active_space().is_null()
+    }
+
     /// The saved FPU state (of a task that is not running; the running task's is in the CPU).
     ///
     /// # Safety
@@ -160,19 +172,48 @@ impl Task {
 }
 
 /// The running task. Cheap: one load from the per-CPU block. Not to be called from interrupt handlers.
+///
+/// # Panics
+/// In debug builds, before tasks run.
 pub fn current() -> &'static Task {
-    todo!("lead")
+    let task = percpu::current_task();
+    debug_assert!(!task.is_null());
+    // SAFETY: the CPU holds a share in the task it runs, and this reference is used by that task only, which does not
+    // outlive itself.
+    unsafe { &*task }
 }
 
 /// The running task, shared.
 pub fn current_arc() -> Arc<Task> {
-    todo!("lead")
+    let task: *const Task = current();
+    // SAFETY: the pointer came from `Arc::into_raw` (see `sched`), and the CPU's share keeps it alive meanwhile.
+    unsafe {
+        Arc::increment_strong_count(task);
+        Arc::from_raw(task)
+    }
+}
+
+/// The running task's address space; `None` before tasks run, and for tasks without a user side.
+pub fn current_space() -> Option<Arc<AddressSpace>> {
+    // SAFETY: as in `current`.
+    unsafe { percpu::current_task().as_ref() }?.space()
 }
 
 /// Gives the running task's held sleeping locks to `f` (nothing before tasks run).
 pub fn held_ranks(f: impl FnOnce(&HeldRanks)) {
-    let _ = f;
-    todo!("lead")
+    // SAFETY: as in `current`.
+    if let Some(task) = unsafe { percpu::current_task().as_ref() } {
+        f(&task.held);
+    }
+}
+
+/// The running process's memory demand cannot be met: it is killed, and the log says so.
+pub fn out_of_memory() {
+    let task = current();
+    let name = *task.name.lock();
+    let name = name.split(|&b| b == 0).next().unwrap_or_default();
+    ::log::warn!("out of memory: killing process {} ({})", task.process.pid, name.escape_ascii());
+    signal::send_kernel(&task.process, signal::Signal::SIGKILL);
 }
 
 /// User address of the current task's stack pointer, for messages.

@@ -1,50 +1,189 @@
 //! FPU, SSE and AVX state by XSAVE.
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::{cpu, percpu};
+use crate::task::Task;
+
+/// Components the kernel saves, where the CPU has them: x87, SSE, AVX and the three of AVX-512.
+const WANTED: u64 = 0b1110_0111;
+/// The legacy region and the XSAVE header, which every area has.
+const MINIMUM: usize = 512 + 64;
+
+static FEATURES: AtomicU64 = AtomicU64::new(0b11);
+static SIZE: AtomicUsize = AtomicUsize::new(MINIMUM);
+
+/// Offset of MXCSR in the area.
+const MXCSR: usize = 24;
+const MXCSR_MASK: u32 = 0xffff;
+/// Offsets of the header's fields.
+const XSTATE_BV: usize = 512;
+
+/// A 64-aligned piece of an XSAVE area.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
 
 /// One task's extended state: an XSAVE area in the standard (not compacted) format, as signal frames carry it.
-pub struct FpuState {}
+pub struct FpuState {
+    area: Box<[Line]>,
+}
+
+/// Bytes of an XSAVE area on this machine (at least 576).
+pub fn size() -> usize {
+    SIZE.load(Ordering::Relaxed)
+}
+
+/// The state components in use (XCR0).
+pub fn features() -> u64 {
+    FEATURES.load(Ordering::Relaxed)
+}
+
+/// Turns the components on for this CPU; the first CPU also measures the area.
+pub(super) fn init_cpu() {
+    let (low, _, _, high) = cpu::cpuid(0xd, 0);
+    let mut features = (u64::from(high) << 32 | u64::from(low)) & WANTED;
+    if features & 0b1110_0000 != 0b1110_0000 || features & 0b100 == 0 {
+        features &= 0b111; // AVX-512's components only come together, and with AVX.
+    }
+    // SAFETY: CPUID lists these components; OSXSAVE is on (`cpu::init_cpu`).
+    unsafe {
+        core::arch::asm!("xsetbv", in("ecx") 0, in("eax") features as u32, in("edx") (features >> 32) as u32, options(nostack, preserves_flags));
+    }
+    FEATURES.store(features, Ordering::Relaxed);
+    // With XCR0 set, EBX is the size of an area with just these components.
+    SIZE.store(cpu::cpuid(0xd, 0).1 as usize, Ordering::Relaxed);
+}
 
 impl FpuState {
     /// The state a fresh program starts with.
     pub fn new() -> Self {
-        todo!("lead")
+        let mut area: Vec<Line> = vec![Line([0; 64]); size().div_ceil(64)];
+        area[0].0[0..2].copy_from_slice(&0x037f_u16.to_le_bytes());
+        area[0].0[MXCSR..MXCSR + 4].copy_from_slice(&0x1f80_u32.to_le_bytes());
+        Self { area: area.into_boxed_slice() }
     }
 
     /// Stores the CPU's registers here (the current task's state lives in the CPU while it runs).
     pub fn save(&mut self) {
-        todo!("lead")
+        // SAFETY: the area is 64-aligned and as large as the components in XCR0 need.
+        unsafe {
+            core::arch::asm!("xsave64 [{}]", in(reg) self.area.as_mut_ptr(), in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags));
+        }
     }
 
     /// Loads the CPU's registers from here.
     pub fn restore(&self) {
-        todo!("lead")
+        // SAFETY: the area was written by `save`, or checked by `set_from_user`, so that XRSTOR does not fault.
+        unsafe {
+            core::arch::asm!("xrstor64 [{}]", in(reg) self.area.as_ptr(), in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags, readonly));
+        }
     }
 
     /// The XSAVE area's bytes ([`size`] of them).
     pub fn as_bytes(&self) -> &[u8] {
-        todo!("lead")
+        // SAFETY: lines are plain bytes, and there are at least `size()` of them.
+        unsafe { core::slice::from_raw_parts(self.area.as_ptr().cast(), size()) }
     }
 
-    /// Replaces the area by bytes a user program wrote, made harmless: reserved MXCSR bits, XSTATE_BV and XCOMP_BV are
-    /// checked, so that loading it cannot fault. `false` (and no change) when they are bad. `bytes` may be the 512
-    /// bytes of FXSAVE alone, which leaves the rest in its initial state.
+    fn as_bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and `self` is borrowed mutably.
+        unsafe { core::slice::from_raw_parts_mut(self.area.as_mut_ptr().cast(), size()) }
+    }
+
+    /// Replaces the area by bytes a user program wrote, made harmless: XSTATE_BV, XCOMP_BV, reserved header bytes and
+    /// reserved MXCSR bits are checked, so that loading it cannot fault. `false` (and no change) when they are bad.
+    /// `bytes` may be the 512 bytes of FXSAVE alone, which leaves the rest in its initial state.
     pub fn set_from_user(&mut self, bytes: &[u8]) -> bool {
-        let _ = bytes;
-        todo!("lead")
+        let whole = bytes.len() >= size();
+        if bytes.len() < 512 || (!whole && bytes.len() != 512) {
+            return false;
+        }
+        let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        let mxcsr = u32::from_le_bytes(bytes[MXCSR..MXCSR + 4].try_into().expect("four bytes"));
+        if mxcsr & !MXCSR_MASK != 0 {
+            return false;
+        }
+        if whole {
+            let header_is_good = word(XSTATE_BV) & !features() == 0 && (1..8).all(|i| word(XSTATE_BV + 8 * i) == 0);
+            if !header_is_good {
+                return false;
+            }
+            let len = size();
+            self.as_bytes_mut().copy_from_slice(&bytes[..len]);
+        } else {
+            let area = self.as_bytes_mut();
+            area[512..].fill(0);
+            area[..512].copy_from_slice(bytes);
+            area[XSTATE_BV] = 0b11;
+        }
+        true
     }
 }
 
 impl Clone for FpuState {
     fn clone(&self) -> Self {
-        todo!("lead")
+        Self { area: self.area.clone() }
     }
 }
 
-/// Bytes of an XSAVE area on this machine (at least 576).
-pub fn size() -> usize {
-    todo!("lead")
+impl Default for FpuState {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
-/// The state components in use (XCR0).
-pub fn features() -> u64 {
-    todo!("lead")
+/// Stores the outgoing task's registers if this CPU holds them. Interrupts are off.
+///
+/// # Safety
+/// `task` is the one that runs on this CPU.
+pub(super) unsafe fn switch_out(task: &Task) {
+    if percpu::this_cpu().fpu_owner.get() == &raw const *task {
+        // SAFETY: the running task's state is ours to touch.
+        unsafe { task.fpu_mut() }.save();
+    }
+}
+
+/// Makes the CPU hold the incoming task's registers, unless it still does. Interrupts are off.
+///
+/// # Safety
+/// `task` is about to run on this CPU.
+pub(super) unsafe fn switch_in(task: &Task) {
+    let cpu = percpu::this_cpu();
+    if cpu.fpu_owner.get() == &raw const *task && task.sched.ran_last_on(cpu.id()) {
+        return;
+    }
+    // SAFETY: the task runs nowhere else.
+    unsafe { task.fpu_mut() }.restore();
+    cpu.fpu_owner.set(task);
+}
+
+/// Forgets that this CPU holds anybody's registers, so that the next switch loads them: for a task that goes away.
+pub fn disown(task: &Task) {
+    percpu::irq_disable();
+    let cpu = percpu::this_cpu();
+    if cpu.fpu_owner.get() == &raw const *task {
+        cpu.fpu_owner.set(core::ptr::null());
+    }
+    percpu::irq_enable();
+}
+
+/// Stores the current task's registers into its block, where `Task::fpu_mut` shows them.
+pub fn save_current() {
+    percpu::irq_disable();
+    let task = crate::task::current();
+    // SAFETY: the running task's state is ours to touch, and interrupts are off.
+    unsafe { task.fpu_mut() }.save();
+    percpu::irq_enable();
+}
+
+/// Loads the current task's registers from its block, after `Task::fpu_mut` changed them.
+pub fn load_current() {
+    percpu::irq_disable();
+    let task = crate::task::current();
+    // SAFETY: the running task's state is ours to touch, and interrupts are off.
+    unsafe { task.fpu_mut() }.restore();
+    percpu::irq_enable();
 }

@@ -1,0 +1,38 @@
+//! Turning the machine off or round.
+use super::{acpi, cpu, port};
+use crate::sync::Once;
+
+static TABLES: Once<(Option<(u16, u16)>, Option<(u16, u8)>)> = Once::new();
+
+/// Remembers what the ACPI tables say.
+pub(super) fn init(acpi: &acpi::Tables) {
+    TABLES.call_once(|| (acpi.power_off, acpi.reset));
+}
+
+/// Powers the machine off; halts where ACPI gives no way to.
+pub fn off() -> ! {
+    if let Some(&(Some((port, value)), _)) = TABLES.get() {
+        // SAFETY: the FADT names this register, and the value asks for S5.
+        unsafe { port::write_word(port, value) };
+    }
+    log::warn!("the machine does not turn off; halting");
+    cpu::halt()
+}
+
+/// Resets the machine: by ACPI, else by the keyboard controller.
+pub fn restart() -> ! {
+    if let Some(&(_, Some((port, value)))) = TABLES.get() {
+        // SAFETY: the FADT names this register and value.
+        unsafe { port::write(port, value) };
+    }
+    // SAFETY: the keyboard controller's command port; FEh pulses the reset line.
+    unsafe { port::write(0x64, 0xfe) };
+    cpu::halt()
+}
+
+/// Tells QEMU's isa-debug-exit device that the kernel panicked (status 123); nothing happens elsewhere.
+pub fn report_panic() {
+    const DEBUG_EXIT: u16 = 0xf4;
+    // SAFETY: an unused port on machines without the device.
+    unsafe { port::write(DEBUG_EXIT, 0x3d) };
+}
