@@ -8,7 +8,7 @@
 /// A general register of x86-64, numbered as in DWARF (System V ABI, AMD64 supplement, figure 3.36).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-#[expect(missing_docs, reason = "the variants are the registers' own names")]
+#[allow(missing_docs, reason = "the variants are the registers' own names")]
 pub enum Register {
     Rax = 0,
     Rdx = 1,
@@ -144,7 +144,9 @@ pub struct Function {
     pub start: usize,
     /// Offset in the image of the symbol.
     pub entry: usize,
-    /// Offset in the image of the first byte past the function. A multiple of 16.
+    /// Offset in the image of the first byte past the code itself.
+    pub code_end: usize,
+    /// Offset in the image of the first byte past the function and its padding. A multiple of 16.
     pub end: usize,
     /// The frames in ascending order; the first begins at `start`.
     pub rows: &'static [Row],

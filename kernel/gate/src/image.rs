@@ -1,49 +1,46 @@
 //! The gate image: the code that the kernel maps into every process, and where its symbols are.
+//!
+//! The image is an ELF shared object, made by the crate's build script from the code in `build/code.rs`. It is the
+//! vDSO that C libraries look for by `AT_SYSINFO_EHDR`.
 
-use crate::frame::{Frame, Function, Row};
+use generated::{IMAGE_SIZE, SIGRETURN, URETPROBE, URETPROBE_RETURN};
+
+use crate::frame::Function;
+
+/// What the build script says of the image.
+mod generated {
+    use crate::frame::{Cfa::*, Frame, Function, ReturnAddress::*, Row};
+    include!(concat!(env!("OUT_DIR"), "/gate.rs"));
+}
 
 /// Size of a page of memory.
 pub const PAGE_SIZE: usize = 4096;
 /// Number of pages of the image.
-pub const GATE_PAGES: usize = 1;
-
-/// A byte that traps: between functions.
-const INT3: u8 = 0xcc;
-/// A byte that does nothing: within functions.
-const NOP: u8 = 0x90;
-
-/// The signal return trampoline: `mov $15, %rax; syscall`. Debuggers and unwinders know exactly these bytes.
-const SIGRETURN: [u8; 9] = [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05];
-/// The signal trampoline's place; a bundle of NOPs goes before it.
-const SIGRETURN_ENTRY: usize = 16;
+pub const GATE_PAGES: usize = IMAGE_SIZE / PAGE_SIZE;
 
 /// The image's functions in ascending order, and their frames.
-pub const FUNCTIONS: &[Function] = &[Function {
-    name: "__kernel_rt_sigreturn",
-    start: 0,
-    entry: SIGRETURN_ENTRY,
-    end: SIGRETURN_ENTRY + 16,
-    rows: &[Row { from: 0, frame: Frame::SIGNAL }],
-}];
+pub const FUNCTIONS: &[Function] = generated::FUNCTIONS;
 
-static IMAGE: [u8; PAGE_SIZE * GATE_PAGES] = {
-    let mut image = [INT3; PAGE_SIZE * GATE_PAGES];
-    let (function, _) = image.split_at_mut(SIGRETURN_ENTRY + 16);
-    let mut at = 0;
-    while at < function.len() {
-        function[at] = NOP;
-        at += 1;
-    }
-    function.split_at_mut(SIGRETURN_ENTRY).1.split_at_mut(SIGRETURN.len()).0.copy_from_slice(&SIGRETURN);
-    image
-};
+static IMAGE: [u8; IMAGE_SIZE] = *include_bytes!(concat!(env!("OUT_DIR"), "/gate.so"));
 
-/// The image's bytes, whole pages. It holds no addresses and may be mapped, readable and executable, anywhere.
+/// The image's bytes, whole pages. It holds no addresses and may be mapped, readable and executable, at any page that
+/// has [`crate::vvar::VVAR_PAGES`] of data before it.
 pub fn image() -> &'static [u8] {
     &IMAGE
 }
 
 /// Offset in the image of the signal return trampoline: what a handler installed without SA_RESTORER returns to.
 pub const fn sigreturn_offset() -> usize {
-    SIGRETURN_ENTRY
+    SIGRETURN
+}
+
+/// Offset in the image of the return probe trampoline: what is put in place of a probed function's return address.
+pub const fn uretprobe_offset() -> usize {
+    URETPROBE
+}
+
+/// Offset in the image of the one place from which uretprobe(2) may be called: the program counter during the call.
+/// The stack then holds `r11`, `rcx`, and `rax` in the slot that takes the true return address.
+pub const fn uretprobe_return_offset() -> usize {
+    URETPROBE_RETURN
 }

@@ -13,6 +13,7 @@ pub mod frame;
 pub mod ia64;
 pub mod image;
 pub mod unwind;
+pub mod vvar;
 
-pub use image::{GATE_PAGES, image, sigreturn_offset};
+pub use image::{GATE_PAGES, image, sigreturn_offset, uretprobe_offset, uretprobe_return_offset};
 pub use unwind::{UNWIND_SIZE, unwind_data, unwind_size};

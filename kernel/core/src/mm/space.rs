@@ -56,6 +56,15 @@ pub trait MemoryObject: Send + Sync {
     fn describe(&self) -> Option<alloc::string::String>;
 }
 
+/// What makes two futex words the same one, wherever they are mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FutexKey {
+    /// A word of private memory: the address space (its address in the kernel) and the word's address.
+    Private(usize, u64),
+    /// A word of a shared mapping: the object (its address in the kernel) and the word's offset in it, bytes.
+    Shared(usize, u64),
+}
+
 /// The memory of one process (or several, with CLONE_VM).
 pub struct AddressSpace {}
 
@@ -99,6 +108,72 @@ impl AddressSpace {
     /// See [`Fault`].
     pub fn fault(&self, addr: UserAddr, access: Access) -> core::result::Result<(), Fault> {
         let _ = (addr, access);
+        todo!("mm")
+    }
+
+    /// Makes a private mapping of whole pages at exactly `start`, in place of whatever is there: a segment of a program
+    /// for execve. `file` is what to map and from which offset (a multiple of the page size); `None` maps zeros.
+    ///
+    /// # Errors
+    /// `EINVAL` outside user space, `ENOMEM`.
+    pub fn map_segment(
+        &self,
+        start: UserAddr,
+        len: u64,
+        protection: Protection,
+        file: Option<(Arc<dyn MemoryObject>, u64)>,
+    ) -> Result<()> {
+        let _ = (start, len, protection, file);
+        todo!("mm")
+    }
+
+    /// Makes the stack: it ends at `top` and grows down by faults, as far as the stack limit of the process allows.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn map_stack(&self, top: UserAddr, protection: Protection) -> Result<()> {
+        let _ = (top, protection);
+        todo!("mm")
+    }
+
+    /// Where mappings without a wish go: below `mmap_top`, downwards; and where the heap (brk) starts. For execve.
+    pub fn set_layout(&self, mmap_top: UserAddr, brk: UserAddr) {
+        let _ = (mmap_top, brk);
+        todo!("mm")
+    }
+
+    /// A free range of `len` bytes, aligned to `align` (a power of two, at least a page), where mmap would choose one.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn find_free(&self, len: u64, align: u64) -> Result<UserAddr> {
+        let _ = (len, align);
+        todo!("mm")
+    }
+
+    /// Writes into this address space, which need not be the current one, faulting pages in; read-only private pages
+    /// are copied first and written all the same. For execve and tracers.
+    ///
+    /// # Errors
+    /// `EFAULT` where nothing is mapped, `ENOMEM`.
+    pub fn write_remote(&self, addr: UserAddr, bytes: &[u8]) -> Result<()> {
+        let _ = (addr, bytes);
+        todo!("mm")
+    }
+
+    /// Reads from this address space, which need not be the current one, faulting pages in; returns how many bytes.
+    pub fn read_remote(&self, addr: UserAddr, out: &mut [u8]) -> usize {
+        let _ = (addr, out);
+        todo!("mm")
+    }
+
+    /// The identity of the futex word at `addr`, which is mapped and 4-aligned: whether it lies in a shared mapping, and
+    /// of what. Faults nothing in.
+    ///
+    /// # Errors
+    /// `EFAULT` when nothing is mapped there.
+    pub fn futex_key(&self, addr: UserAddr) -> Result<FutexKey> {
+        let _ = addr;
         todo!("mm")
     }
 }
