@@ -80,7 +80,9 @@ impl Machine {
         add(&["-machine", "q35", "-accel", if kvm { "kvm" } else { "tcg" }]);
         // TCG executes each byte of a fast string instruction as one instruction, so a program that
         // picks them by CPUID would look slow: the same CPU for every kernel and every accelerator.
-        add(&["-cpu", "max,-erms,-fsrm"]);
+        // QEMU 7.2 computes the flags of cmpxchg16b from stale state: an interrupt right after it saves garbage in
+        // RFLAGS, which now and then kills a Linux kernel. Without cx16 the kernel does not use the instruction.
+        add(&["-cpu", "max,-erms,-fsrm,-cx16"]);
         add(&["-smp", &self.smp.to_string(), "-m", &format!("{}M", self.memory)]);
         add(&["-device", DEBUG_EXIT]);
         add(&["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]);
