@@ -26,8 +26,13 @@ fn kmain(boot: &'static bootloader_api::BootInfo, command_line: &'static [u8]) -
     ::log::info!("Tollgate {}", env!("CARGO_PKG_VERSION"));
     let rsdp = boot.rsdp_addr.into_option();
     let ramdisk = mm::init(boot);
+    tty::init();
     arch::init_devices(rsdp);
     ::log::info!("{} CPUs, {} MiB", arch::percpu::cpu_count(), mm::frame::stats().total / 256);
-    let _ = ramdisk;
+    if let Err(fs::cpio::Broken { offset, reason }) = fs::init(ramdisk) {
+        ::log::error!("the initial ramdisk is broken: {reason} (at byte {offset} of {})", ramdisk.len());
+        arch::power::report_panic();
+        arch::cpu::halt();
+    }
     task::sched::idle_loop()
 }

@@ -1,6 +1,9 @@
 //! Directory entries on their way to the program.
 use tollgate_abi::fs::mode;
 
+/// The offset of a directory's first entry: `.` and `..` come before it, and [`super::File::readdir`] gives them.
+pub const FIRST_ENTRY: u64 = 2;
+
 /// One entry of a directory.
 pub struct Entry<'a> {
     /// Its name.

@@ -3,10 +3,10 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use tollgate_abi::fs::{OpenFlags, PollEvents, whence};
+use tollgate_abi::fs::{OpenFlags, PollEvents, mode, whence};
 use tollgate_abi::{Errno, Result};
 
-use super::dir::DirSink;
+use super::dir::{DirSink, Entry, FIRST_ENTRY};
 use super::{Path, PollTable, Sink, Source};
 use crate::mm::frame::Frame;
 use crate::mm::space::MemoryObject;
@@ -60,7 +60,8 @@ pub trait FileOps: Send + Sync {
         Err(Errno::ENOTTY)
     }
 
-    /// Gives the directory's entries from `offset` on, moving it past each that `sink` takes.
+    /// Gives the directory's entries but the dots from `offset` ([`FIRST_ENTRY`] and up) on, moving it past each that
+    /// `sink` takes.
     ///
     /// # Errors
     /// `ENOTDIR`; `ENOENT` when the directory has been removed.
@@ -294,9 +295,30 @@ impl File {
     /// getdents64(2): gives entries to `sink` from the position on.
     ///
     /// # Errors
-    /// [`FileOps::readdir`]'s.
+    /// `ENOTDIR`; `ENOENT` when the directory has been removed; [`FileOps::readdir`]'s.
     pub fn readdir(&self, sink: &mut DirSink<'_>) -> Result<()> {
+        let attributes = self.path.inode().attributes();
+        if !attributes.is_directory() {
+            return Err(Errno::ENOTDIR);
+        }
+        if self.path.dentry.is_removed() {
+            return Err(Errno::ENOENT);
+        }
         let mut position = self.position.lock();
+        if *position == 0 {
+            if !sink(Entry { name: b".", ino: attributes.ino, kind: mode::DIRECTORY, next: 1 }) {
+                return Ok(());
+            }
+            *position = 1;
+        }
+        if *position == 1 {
+            let parent = self.path.parent(super::root());
+            let ino = parent.inode().attributes().ino;
+            if !sink(Entry { name: b"..", ino, kind: mode::DIRECTORY, next: FIRST_ENTRY }) {
+                return Ok(());
+            }
+            *position = FIRST_ENTRY;
+        }
         self.ops.readdir(self, &mut position, sink)
     }
 

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering};
 use tollgate_abi::fs::{FileTime, RenameFlags, Stat, mode};
 use tollgate_abi::{Errno, Result};
 
-use super::{Dentry, FileOps, Opening, Path};
+use super::{Dentry, FileOps, Opening, Path, Source};
 
 /// A file: regular, directory, link, device ... What names it has is the directories' business.
 ///
@@ -90,6 +90,15 @@ pub trait Inode: Any + Send + Sync {
     /// # Errors
     /// `EINVAL` when it is none; for the links of /proc what finding the file gives.
     fn follow(&self) -> Result<Follow> {
+        Err(Errno::EINVAL)
+    }
+
+    /// Gives a new regular file its first content (the initial ramdisk's).
+    ///
+    /// # Errors
+    /// `EINVAL` when it is none, `ENOSPC`.
+    fn fill(&self, content: &mut Source<'_>) -> Result<()> {
+        let _ = content;
         Err(Errno::EINVAL)
     }
 

@@ -61,6 +61,12 @@ fn next_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
+/// A device number for a file system without a device: major 0.
+pub fn next_device() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// Mounts `file_system` on the directory `at`.
 ///
 /// # Errors

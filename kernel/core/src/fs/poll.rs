@@ -8,7 +8,12 @@ use crate::task::Task;
 /// The queues one poll waits on. Looking without waiting uses [`PollTable::none`].
 pub struct PollTable<'a> {
     task: Option<&'a Arc<Task>>,
-    queues: Vec<Arc<WaitQueue>>,
+    queues: Vec<Queue>,
+}
+
+enum Queue {
+    Shared(Arc<WaitQueue>),
+    Static(&'static WaitQueue),
 }
 
 impl<'a> PollTable<'a> {
@@ -26,7 +31,15 @@ impl<'a> PollTable<'a> {
     pub fn wait_on(&mut self, queue: &Arc<WaitQueue>) {
         if let Some(task) = self.task {
             queue.register(task, false);
-            self.queues.push(queue.clone());
+            self.queues.push(Queue::Shared(queue.clone()));
+        }
+    }
+
+    /// As [`Self::wait_on`], for a queue that is always there.
+    pub fn wait_on_static(&mut self, queue: &'static WaitQueue) {
+        if let Some(task) = self.task {
+            queue.register(task, false);
+            self.queues.push(Queue::Static(queue));
         }
     }
 
@@ -34,7 +47,10 @@ impl<'a> PollTable<'a> {
     pub fn clear(&mut self) {
         if let Some(task) = self.task {
             for queue in self.queues.drain(..) {
-                queue.unregister(task);
+                match queue {
+                    Queue::Shared(queue) => queue.unregister(task),
+                    Queue::Static(queue) => queue.unregister(task),
+                };
             }
         }
     }

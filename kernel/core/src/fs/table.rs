@@ -55,12 +55,22 @@ impl FdTable {
         self.close_if(|_, _| true);
     }
 
-    /// The open file of descriptor `fd`.
+    /// The open file of descriptor `fd`, for doing something with the file.
+    ///
+    /// # Errors
+    /// `EBADF` when it is not open, or only names a file (O_PATH).
+    #[inline]
+    pub fn get(&self, fd: i32) -> Result<Arc<File>> {
+        let file = self.get_any(fd)?;
+        if file.is_path_only() { Err(Errno::EBADF) } else { Ok(file) }
+    }
+
+    /// The open file of descriptor `fd`, also when it only names a file.
     ///
     /// # Errors
     /// `EBADF` when it is not open.
     #[inline]
-    pub fn get(&self, fd: i32) -> Result<Arc<File>> {
+    pub fn get_any(&self, fd: i32) -> Result<Arc<File>> {
         self.slots.lock().get(fd).map(|slot| slot.file.clone())
     }
 

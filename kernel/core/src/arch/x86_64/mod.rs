@@ -5,6 +5,7 @@ mod boot;
 pub mod clock;
 pub mod copy;
 pub mod cpu;
+pub mod entropy;
 pub mod fpu;
 mod gdt;
 mod irq;

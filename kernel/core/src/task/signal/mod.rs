@@ -117,6 +117,13 @@ pub fn is_pending(task: &Task, fatal_only: bool) -> bool {
     todo!("signal+time")
 }
 
+/// Whether `signal` would come to nothing for the current task now: blocked or ignored (background writes to a terminal
+/// look at this).
+pub fn is_blocked_or_ignored(signal: Signal) -> bool {
+    let _ = signal;
+    todo!("signal+time")
+}
+
 /// Makes the current call restart through `restart` if no handler runs (and fail with EINTR if one does): returns the
 /// error for the call to return. `restart` may call this again.
 pub fn restart_with(restart: impl FnOnce() -> Result<usize> + Send + 'static) -> Errno {
