@@ -28,6 +28,7 @@ fn kmain(boot: &'static bootloader_api::BootInfo, command_line: &'static [u8]) -
     let ramdisk = mm::init(boot);
     tty::init();
     arch::init_devices(rsdp);
+    mm::gate::init();
     ::log::info!("{} CPUs, {} MiB", arch::percpu::cpu_count(), mm::frame::stats().total / 256);
     if let Err(fs::cpio::Broken { offset, reason }) = fs::init(ramdisk) {
         ::log::error!("the initial ramdisk is broken: {reason} (at byte {offset} of {})", ramdisk.len());

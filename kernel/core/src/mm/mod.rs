@@ -10,6 +10,7 @@
 pub mod addr;
 mod boot;
 pub mod frame;
+pub mod gate;
 pub mod heap;
 pub mod kspace;
 mod per_cpu;

@@ -54,6 +54,8 @@ pub enum Rank {
     KernelSpace,
     /// What is counted per user.
     Accounts,
+    /// The data page of the gate image.
+    Vvar,
     /// The kernel heap.
     Heap,
     /// Physical frames.

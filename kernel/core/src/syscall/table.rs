@@ -1,6 +1,9 @@
 //! The table: every system call of the kernel, one row each.
 use core::fmt;
 
+use crate::mm::user::UserPtr;
+use crate::trace::getunwind;
+
 /// A row of the table, for those who print calls.
 pub struct Description {
     /// Its number.
@@ -28,4 +31,5 @@ syscalls! {
     // ---- the system (syscall/system.rs) ----
 
     // ---- IA-64 numbers (trace/) ----
+    1215 => getunwind(buf: UserPtr<u8>, buf_size: usize) = getunwind::getunwind;
 }

@@ -6,6 +6,8 @@ use crate::mm::addr::UserAddr;
 
 /// The program a process runs, as execve left it; shared with forked children until they exec.
 pub struct Program {
+    /// Where the gate image is mapped (AT_SYSINFO_EHDR; see [`crate::mm::gate`]).
+    pub gate: UserAddr,
     /// Where the argument strings lie (/proc/PID/cmdline).
     pub arguments: Range<UserAddr>,
     /// Where the environment strings lie (/proc/PID/environ).

@@ -2,6 +2,8 @@
 //!
 //! Each hook is reached only with its gate flag set; nothing sets [`crate::task::TaskFlag::SyscallTrace`] or
 //! [`crate::task::TaskFlag::Probe`] yet.
+pub mod getunwind;
+
 use crate::task::{Task, TaskFlag};
 
 /// A traced task is about to make the system call in its registers.

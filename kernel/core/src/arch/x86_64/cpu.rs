@@ -40,6 +40,18 @@ pub fn has_fsgsbase() -> bool {
     FSGSBASE.load(Ordering::Relaxed)
 }
 
+/// Whether user programs can read the number of their CPU: TSC_AUX holds it.
+pub fn has_tsc_aux() -> bool {
+    cpuid(0x8000_0000, 0).0 >= 0x8000_0001 && cpuid(0x8000_0001, 0).3 & 1 << 27 != 0
+}
+
+/// Gives this CPU's number to user programs, in the form of getcpu(2): the node, always 0, would be in bits 12 and up.
+pub(super) fn init_number(number: usize) {
+    if has_tsc_aux() {
+        msr::TSC_AUX.write(number as u64);
+    }
+}
+
 /// Turns on what the kernel relies on: write protection, no-execute, SMEP, SMAP, UMIP, FSGSBASE, SSE and XSAVE.
 pub(super) fn init_cpu() {
     let (_, _, features, _) = cpuid(1, 0);

@@ -33,6 +33,7 @@ fn init_cpu(block: &'static PerCpu) {
     percpu::init(block);
     trap::init_cpu();
     cpu::init_cpu();
+    cpu::init_number(block.id());
     fpu::init_cpu();
     user::init_cpu();
 }

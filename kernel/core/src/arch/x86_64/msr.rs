@@ -21,11 +21,15 @@ pub const GS_BASE: Msr = Msr(0xc000_0101);
 /// The GS base that SWAPGS brings in: in the kernel, the user's.
 pub const KERNEL_GS_BASE: Msr = Msr(0xc000_0102);
 
+/// What RDTSCP and RDPID give besides the time.
+pub const TSC_AUX: Msr = Msr(0xc000_0103);
+
 impl Msr {
     /// Reads it.
     pub fn read(self) -> u64 {
         let (low, high): (u32, u32);
-        // SAFETY: the constants above are registers that every x86-64 CPU has; reading has no effect.
+        // SAFETY: the constants above are registers that every x86-64 CPU has (TSC_AUX: that has RDTSCP, which its user
+        // asks first); reading has no effect.
         unsafe {
             core::arch::asm!("rdmsr", in("ecx") self.0, out("eax") low, out("edx") high, options(nomem, nostack, preserves_flags));
         }
