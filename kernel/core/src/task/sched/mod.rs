@@ -383,17 +383,17 @@ fn become_idle() {
 /// What a CPU does when there is nothing to do. Entered once by each CPU, with interrupts off.
 pub fn idle_loop() -> ! {
     become_idle();
+    percpu::sti();
     let sched = &this_cpu().sched;
     loop {
+        // First, because there may be work to take from a busy CPU: that is what those rouse idle ones for.
+        schedule();
         percpu::cli();
         sched.set_idling(true);
-        let work =
-            sched.waiting() > 0 || (0..percpu::cpu_count()).filter_map(percpu::of_cpu).any(|c| c.sched.waiting() > 0);
-        if !work {
+        if sched.waiting() == 0 {
             crate::arch::cpu::wait_for_interrupt();
         }
         sched.set_idling(false);
         percpu::sti();
-        schedule();
     }
 }

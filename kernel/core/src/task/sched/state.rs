@@ -10,7 +10,10 @@
 //! ```
 //! Between `announce` and `park` the task still runs and checks its condition, so a wake only has to say so. Once it is
 //! parked, whoever moves it back to `Running` has the sole duty (and right) to put it on a run queue.
+#[cfg(not(test))]
 use core::sync::atomic::{AtomicU8, Ordering};
+#[cfg(test)] // Compiled for `kernel/models` only.
+use loom::sync::atomic::{AtomicU8, Ordering};
 
 use crate::sync::Sleep;
 
@@ -43,7 +46,13 @@ const fn kind(sleep: Sleep) -> u8 {
 }
 
 impl RunState {
+    #[cfg(not(test))]
     pub(super) const fn new() -> Self {
+        Self(AtomicU8::new(RUNNING))
+    }
+
+    #[cfg(test)]
+    pub(super) fn new() -> Self {
         Self(AtomicU8::new(RUNNING))
     }
 
