@@ -19,6 +19,8 @@ pub enum Event {
     Panic,
     /// The log has ended: QEMU is gone.
     Closed,
+    /// The guest has written to its console (not from the log).
+    Output,
     /// The user wants to leave (not from the log).
     Quit,
 }

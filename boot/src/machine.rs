@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,8 +56,17 @@ pub struct Streams<'a> {
     pub show_log: bool,
 }
 
+/// How long a machine may run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Altogether.
+    pub total: Option<Duration>,
+    /// Without a byte on the console or a line of the log that matters.
+    pub idle: Option<Duration>,
+}
+
 /// Starts the machine and waits until it is gone.
-pub fn run(machine: &Machine, timeout: Option<Duration>, streams: Streams<'_>) -> Result<Outcome> {
+pub fn run(machine: &Machine, limits: Limits, streams: Streams<'_>) -> Result<Outcome> {
     let start = Instant::now();
     let log_file = File::create(streams.log).with_context(|| format!("cannot write {}", streams.log.display()))?;
     let folder = tempfile::Builder::new().prefix("tollgate-").tempdir().context("cannot make a temporary folder")?;
@@ -74,7 +83,7 @@ pub fn run(machine: &Machine, timeout: Option<Duration>, streams: Streams<'_>) -
     let (events, for_main) = mpsc::channel();
     let (input_events, for_input) = mpsc::channel();
     let (output_events, for_output) = mpsc::channel();
-    let quit = events.clone();
+    let (quit, activity) = (events.clone(), events.clone());
     let show = streams.show_log.then(|| Crlf(io::stdout()));
     let senders = [events, input_events, output_events];
     let log_thread = thread::spawn(move || klog::follow(log_port, log_file, show, &senders));
@@ -96,8 +105,9 @@ pub fn run(machine: &Machine, timeout: Option<Duration>, streams: Streams<'_>) -
     let skip_firmware = matches!(machine.kernel, Kernel::Uefi(_));
     let (outcome, copied) = thread::scope(|scope| {
         let output = streams.output;
-        let copy = scope.spawn(move || copy_console(port_out, output, skip_firmware.then_some(for_output)));
-        let outcome = supervise(&mut child, &for_main, timeout.map(|timeout| start + timeout));
+        let kernel = skip_firmware.then_some(for_output);
+        let copy = scope.spawn(move || copy_console(port_out, output, kernel, &activity));
+        let outcome = supervise(&mut child, &for_main, start, limits);
         (outcome, copy.join())
     });
     log_thread.join().expect("the log thread does not panic").context("cannot write the kernel log")?;
@@ -151,7 +161,12 @@ fn wait_for(events: &Receiver<Event>, event: Event) -> bool {
 
 /// Copies console output until QEMU closes it. With `kernel`, what comes before the kernel has
 /// started is dropped.
-fn copy_console(mut port: impl Read, output: &mut dyn Write, kernel: Option<Receiver<Event>>) -> io::Result<()> {
+fn copy_console(
+    mut port: impl Read,
+    output: &mut dyn Write,
+    kernel: Option<Receiver<Event>>,
+    activity: &Sender<Event>,
+) -> io::Result<()> {
     let mut buffer = [0; 4096];
     let mut started = kernel.is_none();
     let mut result = Ok(());
@@ -160,6 +175,7 @@ fn copy_console(mut port: impl Read, output: &mut dyn Write, kernel: Option<Rece
             Ok(0) => return result,
             Ok(count) => {
                 started = started || kernel.as_ref().is_some_and(|kernel| kernel.try_recv().is_ok());
+                let _ = activity.send(Event::Output);
                 // After an error the port is still emptied, so that the guest does not hang.
                 if started && result.is_ok() {
                     result = output.write_all(&buffer[..count]).and_then(|()| output.flush());
@@ -172,24 +188,31 @@ fn copy_console(mut port: impl Read, output: &mut dyn Write, kernel: Option<Rece
 }
 
 /// Waits until the machine is gone, and makes it go when its time is over.
-fn supervise(child: &mut Child, events: &Receiver<Event>, deadline: Option<Instant>) -> Result<Outcome> {
+fn supervise(child: &mut Child, events: &Receiver<Event>, start: Instant, limits: Limits) -> Result<Outcome> {
     let mut said = None;
-    let mut end = deadline;
+    let mut last_sign = start;
+    let mut power_off = None;
     loop {
+        let total = limits.total.map(|total| start + total);
+        let idle = limits.idle.map(|idle| last_sign + idle);
+        let end = power_off.or_else(|| [total, idle].into_iter().flatten().min());
         let event = match end {
             Some(end) => events.recv_timeout(end.saturating_duration_since(Instant::now())),
             None => events.recv().map_err(RecvTimeoutError::from),
         };
         match event {
-            Ok(Event::Started | Event::Ready) => continue,
+            Ok(Event::Started | Event::Ready | Event::Output) => {
+                last_sign = Instant::now();
+                continue;
+            }
             Ok(Event::Status(status)) => {
                 said = said.or(Some(Outcome::Exited(status)));
-                end = Some(Instant::now() + POWER_OFF);
+                power_off = Some(Instant::now() + POWER_OFF);
                 continue;
             }
             Ok(Event::Panic) => {
                 said = Some(Outcome::Panicked);
-                end = Some(Instant::now() + POWER_OFF);
+                power_off = Some(Instant::now() + POWER_OFF);
                 continue;
             }
             Ok(Event::Quit) => said = said.or(Some(Outcome::Left)),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::{Profile, Program, Workspace};
 use crate::console::RawTerminal;
-use crate::machine::{self, Input, Outcome, Streams};
+use crate::machine::{self, Input, Limits, Outcome, Streams};
 use crate::options::{Boot, Options};
 use crate::qemu::{Kernel, Machine};
 use crate::{image, initramfs, symbols};
@@ -49,7 +49,7 @@ pub fn run(options: &Options) -> Result<u8> {
     let stdin = Box::new(io::stdin());
     let outcome = machine::run(
         &machine,
-        options.timeout.map(Duration::from_secs),
+        Limits { total: options.timeout.map(Duration::from_secs), idle: None },
         Streams {
             input: if keys { Input::Keys(stdin) } else { Input::Data(stdin) },
             output: &mut io::stdout(),
