@@ -21,10 +21,13 @@
 //! On Tollgate the frame also checks after each test that no frame of memory and no task was lost; see [`leaks`].
 
 pub mod child;
+pub mod clone;
+pub mod elf;
 pub mod leaks;
 pub mod memory;
 pub mod pipe;
 pub mod process;
+pub mod random;
 pub mod scratch;
 pub mod signal;
 pub mod suite;

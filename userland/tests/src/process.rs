@@ -2,6 +2,7 @@
 
 use crate::Errno;
 use crate::sys;
+use std::ffi::CString;
 
 /// What wait says of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,4 +151,19 @@ pub fn state(pid: i32) -> Option<char> {
 /// Waits until a process is asleep, in a system call that it is not about to leave.
 pub fn wait_until_asleep(pid: i32) {
     crate::time::wait_until("the process sleeps", || state(pid) == Some('S'));
+}
+
+/// execve. Returns only if it failed, with why.
+pub fn execve(path: &str, arguments: &[&str], environment: &[&str]) -> Errno {
+    let strings = |list: &[&str]| -> Vec<CString> {
+        list.iter().map(|&string| CString::new(string).expect("no NUL in strings")).collect()
+    };
+    let pointers = |list: &[CString]| -> Vec<usize> {
+        list.iter().map(|string| string.as_ptr() as usize).chain([0]).collect() //
+    };
+    let path = CString::new(path).expect("no NUL in paths");
+    let (arguments, environment) = (strings(arguments), strings(environment));
+    let (argv, envp) = (pointers(&arguments), pointers(&environment));
+    let result = sys!(libc::SYS_execve, path.as_c_str(), argv.as_ptr(), envp.as_ptr());
+    result.expect_err("execve returned")
 }
