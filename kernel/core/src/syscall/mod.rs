@@ -2,4 +2,7 @@
 pub mod args;
 #[macro_use]
 mod macros;
+mod signal;
 pub mod table;
+mod time;
+mod timer;

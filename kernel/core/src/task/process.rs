@@ -8,6 +8,7 @@ use tollgate_abi::process::WaitStatus;
 use super::group::{Group, Session};
 use super::limits::Limits;
 use super::program::Program;
+use super::timer::ProcessTimers;
 use super::tree::{self, Tree, TreeCell};
 use super::usage::Usage;
 use super::{Task, Tid, signal};
@@ -19,6 +20,8 @@ pub struct Process {
     pub pid: Tid,
     /// Handlers, shared queue, stop state.
     pub signals: signal::ProcessSignals,
+    /// Interval timers and POSIX timers.
+    pub timers: ProcessTimers,
     /// Resource limits.
     pub limits: Limits,
     /// Woken when a child changes state; wait calls sleep here.
@@ -79,6 +82,7 @@ impl Process {
         Arc::new(Self {
             pid: parts.pid,
             signals: parts.signals,
+            timers: ProcessTimers::new(),
             limits: parts.limits,
             child_event: WaitQueue::new(),
             start_ns: crate::arch::clock::now_ns(),

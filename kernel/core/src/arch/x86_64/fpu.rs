@@ -4,6 +4,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use tollgate_abi::signal::frame::{FP_SOFTWARE_OFFSET, FpSoftware};
+use zerocopy::IntoBytes;
+
 use super::{cpu, percpu};
 use crate::task::Task;
 
@@ -18,6 +21,7 @@ static SIZE: AtomicUsize = AtomicUsize::new(MINIMUM);
 /// Offset of MXCSR in the area.
 const MXCSR: usize = 24;
 const MXCSR_MASK: u32 = 0xffff;
+const MXCSR_INITIAL: u32 = 0x1f80;
 /// Offsets of the header's fields.
 const XSTATE_BV: usize = 512;
 
@@ -62,7 +66,7 @@ impl FpuState {
     pub fn new() -> Self {
         let mut area: Vec<Line> = vec![Line([0; 64]); size().div_ceil(64)];
         area[0].0[0..2].copy_from_slice(&0x037f_u16.to_le_bytes());
-        area[0].0[MXCSR..MXCSR + 4].copy_from_slice(&0x1f80_u32.to_le_bytes());
+        area[0].0[MXCSR..MXCSR + 4].copy_from_slice(&MXCSR_INITIAL.to_le_bytes());
         Self { area: area.into_boxed_slice() }
     }
 
@@ -86,6 +90,22 @@ impl FpuState {
     pub fn as_bytes(&self) -> &[u8] {
         // SAFETY: lines are plain bytes, and there are at least `size()` of them.
         unsafe { core::slice::from_raw_parts(self.area.as_ptr().cast(), size()) }
+    }
+
+    /// The area's bytes as a signal frame carries them: with `software` in the bytes the CPU leaves alone, and with the
+    /// legacy components marked present, for programs that change them there and know nothing of the header.
+    pub fn as_frame(&mut self, software: &FpSoftware) -> &[u8] {
+        let area = self.as_bytes_mut();
+        area[FP_SOFTWARE_OFFSET..FP_SOFTWARE_OFFSET + size_of::<FpSoftware>()].copy_from_slice(software.as_bytes());
+        area[XSTATE_BV] |= 0b11;
+        area
+    }
+
+    /// Back to the state a fresh program starts with: no component present, so that loading it initialises them all.
+    pub fn reset(&mut self) {
+        let area = self.as_bytes_mut();
+        area[XSTATE_BV..XSTATE_BV + 8].fill(0);
+        area[MXCSR..MXCSR + 4].copy_from_slice(&MXCSR_INITIAL.to_le_bytes());
     }
 
     fn as_bytes_mut(&mut self) -> &mut [u8] {

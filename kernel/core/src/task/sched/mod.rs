@@ -319,6 +319,15 @@ fn finish_switch() {
     }
 }
 
+/// CPU time that the current task has used since its time was last accounted, nanoseconds.
+pub fn unaccounted_ns() -> u64 {
+    percpu::irq_disable();
+    let since = this_cpu().sched.accounted.get();
+    let spent = clock::now_ns().saturating_sub(since);
+    percpu::irq_enable();
+    spent
+}
+
 /// Adds the time since the last accounting to `task`.
 fn account(cpu: &PerCpu, task: &Task, now: u64, user: bool) {
     let since = cpu.sched.accounted.replace(now);
@@ -339,6 +348,7 @@ pub fn tick(now: u64, from_user: bool) {
     // SAFETY: the current task is alive.
     let task = unsafe { &*current };
     account(cpu, task, now, from_user);
+    timer::cpu_tick(task);
     if cpu.sched.waiting() > 0 {
         if now >= cpu.sched.slice_end.get() {
             task.gates.set(TaskFlag::Reschedule);

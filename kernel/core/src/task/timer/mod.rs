@@ -3,10 +3,14 @@
 //! - [`queue`]: each CPU's timers in order of time, driven by the clock interrupt. A timer lives inside its owner, so
 //!   arming one allocates nothing (but for a queue's growth).
 //! - [`arm_wake`] and [`cancel_wake`]: the timer every task has, for sleeps with an end.
+pub mod clock;
+pub mod posix;
+pub mod process;
 mod queue;
 
 use alloc::sync::Arc;
 
+pub use process::{ProcessTimers, cpu_tick};
 pub use queue::{Timer, arm, cancel, expire};
 
 use super::{Task, sched};
