@@ -47,7 +47,7 @@ impl<const N: usize> MemoryObject for Pages<N> {
     }
 
     fn describe(&self) -> Option<String> {
-        Some(self.name.into())
+        Some(alloc::format!("00:00 0 {}", self.name))
     }
 }
 

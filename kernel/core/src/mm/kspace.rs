@@ -71,7 +71,8 @@ impl KernelStack {
         };
         for page in Self::pages(slot) {
             let mapped = Frame::alloc().and_then(|frame| {
-                map(page, frame.phys(), Flags::WRITABLE | Flags::NO_EXECUTE | Flags::GLOBAL, 0)?;
+                // Not global: a shootdown reaches other CPUs' translations of their address space only.
+                map(page, frame.phys(), Flags::WRITABLE | Flags::NO_EXECUTE, 0)?;
                 frame.into_raw();
                 Ok(())
             });

@@ -13,6 +13,7 @@ pub mod frame;
 pub mod gate;
 pub mod heap;
 pub mod kspace;
+pub mod object;
 mod per_cpu;
 pub mod space;
 mod table;

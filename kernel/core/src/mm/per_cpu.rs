@@ -1,4 +1,6 @@
 //! One value per CPU, for the allocators' caches.
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
 use crate::arch::percpu::{self, MAX_CPUS};
 
 /// One `T` per CPU, each on cache lines of its own.
@@ -25,5 +27,41 @@ impl<T: Sync> PerCpu<T> {
     /// Every CPU's value, to read.
     pub(super) fn all(&self) -> impl Iterator<Item = &T> {
         self.0.iter().map(|slot| &slot.0)
+    }
+}
+
+/// A stack of up to `N` frame numbers: the warmest frame goes out first. Changed by one CPU only.
+pub(super) struct FrameStack<const N: usize> {
+    len: AtomicUsize,
+    frames: [AtomicU32; N],
+}
+
+impl<const N: usize> FrameStack<N> {
+    /// An empty one.
+    pub(super) const fn new() -> Self {
+        Self { len: AtomicUsize::new(0), frames: [const { AtomicU32::new(0) }; N] }
+    }
+
+    /// How many are on it.
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Takes the topmost.
+    #[inline]
+    pub(super) fn pop(&self) -> Option<u32> {
+        let last = self.len().checked_sub(1)?;
+        self.len.store(last, Ordering::Relaxed);
+        Some(self.frames[last].load(Ordering::Relaxed))
+    }
+
+    /// Puts one more on it; `false` when it is full.
+    #[inline]
+    pub(super) fn push(&self, frame: u32) -> bool {
+        let len = self.len();
+        let Some(slot) = self.frames.get(len) else { return false };
+        slot.store(frame, Ordering::Relaxed);
+        self.len.store(len + 1, Ordering::Relaxed);
+        true
     }
 }

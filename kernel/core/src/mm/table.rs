@@ -32,6 +32,10 @@ bitflags! {
         const LARGE = 1 << 7;
         /// The translation survives a change of address space.
         const GLOBAL = 1 << 8;
+        /// Ours, for user pages: the frame is anonymous memory of this space, not a page of an object.
+        const ANONYMOUS = 1 << 9;
+        /// Ours, for user pages: the shared page of zeros, in which the entry has no share.
+        const ZERO = 1 << 10;
         /// No instruction fetches.
         const NO_EXECUTE = 1 << 63;
     }
@@ -76,7 +80,17 @@ impl Entry {
         self.0 & flags.bits() == flags.bits()
     }
 
-    /// Whether it leads anywhere.
+    /// Whether there is nothing at all: user entries without access (PROT_NONE) are not present, yet keep their frame.
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The same entry with `flags` instead of its own.
+    pub(super) fn with_flags(self, flags: Flags) -> Self {
+        Self(self.0 & Self::ADDRESS | flags.bits())
+    }
+
+    /// Whether the CPU follows it.
     pub(super) fn is_present(self) -> bool {
         self.has(Flags::PRESENT)
     }

@@ -2,6 +2,7 @@
 pub mod args;
 #[macro_use]
 mod macros;
+mod mm;
 mod signal;
 pub mod table;
 mod time;

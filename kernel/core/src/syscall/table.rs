@@ -1,10 +1,12 @@
 //! The table: every system call of the kernel, one row each.
 use core::fmt;
 
+use tollgate_abi::mm::{Advice, MlockFlags, MlockallFlags, MremapFlags, MsyncFlags, Prot};
 use tollgate_abi::signal::{SigAction, SigEvent, SigStack};
 use tollgate_abi::time::{ITimerSpec, ITimerVal, TimeSpec, TimeVal, TimeZone};
 
-use super::{signal, time, timer};
+use super::args::Fd;
+use super::{mm, signal, time, timer};
 use crate::mm::addr::UserAddr;
 use crate::mm::user::UserPtr;
 use crate::task;
@@ -25,6 +27,19 @@ syscalls! {
     // ---- files (syscall/file.rs, dir.rs, poll.rs, mount.rs) ----
 
     // ---- memory (syscall/mm.rs) ----
+    9 => mmap(addr: UserAddr, len: u64, prot: Prot, flags: mm::MmapArg, fd: Fd, offset: u64) = mm::mmap;
+    10 => mprotect(addr: UserAddr, len: u64, prot: Prot) = mm::mprotect;
+    11 => munmap(addr: UserAddr, len: u64) = mm::munmap;
+    12 => brk(end: UserAddr) = mm::brk;
+    25 => mremap(addr: UserAddr, old_len: u64, new_len: u64, flags: MremapFlags, target: UserAddr) = mm::mremap;
+    26 => msync(addr: UserAddr, len: u64, flags: MsyncFlags) = mm::msync;
+    27 => mincore(addr: UserAddr, len: u64, vector: UserAddr) = mm::mincore;
+    28 => madvise(addr: UserAddr, len: u64, advice: Advice) = mm::madvise;
+    149 => mlock(addr: UserAddr, len: u64) = mm::mlock;
+    150 => munlock(addr: UserAddr, len: u64) = mm::munlock;
+    151 => mlockall(flags: MlockallFlags) = mm::mlockall;
+    152 => munlockall() = mm::munlockall;
+    325 => mlock2(addr: UserAddr, len: u64, flags: MlockFlags) = mm::mlock2;
 
     // ---- signals (syscall/signal.rs) ----
     13 => rt_sigaction(signal: i32, new: UserPtr<SigAction>, old: UserPtr<SigAction>, size: usize) = signal::sigaction;

@@ -197,7 +197,7 @@ impl<T: Region> RangeTree<T> {
         if piece == found {
             let node = node::remove(&mut self.root, found.start).expect("found just now");
             self.len -= 1;
-            return Some((piece, node.into_value()));
+            return Some((piece, node.value));
         }
         let value = if piece.start == found.start {
             self.change(found.start, |node| {

@@ -32,10 +32,6 @@ impl<T> Node<T> {
         self.start..self.end
     }
 
-    pub(super) fn into_value(self: Box<Self>) -> T {
-        self.value
-    }
-
     /// Computes anew what the node knows of its subtree, from its children.
     fn refresh(&mut self) {
         let (mut low, mut high, mut gap, mut height) = (self.start, self.end, 0, 0);

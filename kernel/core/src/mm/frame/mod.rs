@@ -14,7 +14,7 @@ use super::addr::PhysAddr;
 use crate::arch::page;
 
 pub(super) use pool::{Meta, add_free, free_one, free_run, init, meta, take_one, take_run};
-pub use pool::{Purpose, headroom, stats};
+pub use pool::{Purpose, headroom, stats, total};
 
 /// A share in one physical frame of 4 KiB; the frame is free again when its last share is dropped.
 #[derive(Debug, PartialEq, Eq)]

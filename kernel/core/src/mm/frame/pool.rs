@@ -6,9 +6,9 @@ use tollgate_vm::buddy::{Buddy, Link};
 
 use super::Stats;
 use crate::arch::percpu::MAX_CPUS;
-use crate::mm::PAGE_SIZE;
 use crate::mm::addr::PhysAddr;
-use crate::mm::per_cpu::{PerCpu, Slot};
+use crate::mm::per_cpu::{FrameStack, PerCpu, Slot};
+use crate::mm::{PAGE_SIZE, heap, kspace, space};
 use crate::sync::{Rank, SpinLock};
 
 /// Most frames a CPU keeps at hand.
@@ -45,55 +45,34 @@ static META: AtomicPtr<Meta> = AtomicPtr::new(core::ptr::null_mut());
 static META_LEN: AtomicUsize = AtomicUsize::new(0);
 static CACHES: PerCpu<Cache> = PerCpu([const { Slot(Cache::new()) }; MAX_CPUS]);
 
-/// Frames at hand on one CPU: a stack, so that the warmest frame goes out first.
-struct Cache {
-    len: AtomicUsize,
-    frames: [AtomicU32; CACHE],
+/// Frames at hand on one CPU.
+type Cache = FrameStack<CACHE>;
+
+/// Takes one frame from the buddy allocator, and some more into `cache` when there are plenty.
+#[cold]
+fn refill(cache: &Cache, purpose: Purpose) -> Option<u32> {
+    with_pool(|pool| {
+        if pool.free_frames() <= purpose.floor() {
+            return None;
+        }
+        let frame = pool.take(0)?;
+        // What is cached serves any purpose, so none of it may come from the reserve.
+        let spare = pool.free_frames().saturating_sub(Purpose::User.floor());
+        for _ in 0..spare.min(BATCH - 1) {
+            cache.push(pool.take(0)?);
+        }
+        Some(frame)
+    })
 }
 
-impl Cache {
-    const fn new() -> Self {
-        Self { len: AtomicUsize::new(0), frames: [const { AtomicU32::new(0) }; CACHE] }
-    }
-
-    fn pop(&self) -> Option<u32> {
-        let last = self.len.load(Ordering::Relaxed).checked_sub(1)?;
-        self.len.store(last, Ordering::Relaxed);
-        Some(self.frames[last].load(Ordering::Relaxed))
-    }
-
-    /// Adds a frame; the caller made sure that there is room.
-    fn push(&self, frame: u32) {
-        let len = self.len.load(Ordering::Relaxed);
-        self.frames[len].store(frame, Ordering::Relaxed);
-        self.len.store(len + 1, Ordering::Relaxed);
-    }
-
-    /// Takes one frame from the buddy allocator, and some more for later when there are plenty.
-    #[cold]
-    fn refill(&self, purpose: Purpose) -> Option<u32> {
-        with_pool(|pool| {
-            if pool.free_frames() <= purpose.floor() {
-                return None;
-            }
-            let frame = pool.take(0)?;
-            // What is cached serves any purpose, so none of it may come from the reserve.
-            let spare = pool.free_frames().saturating_sub(Purpose::User.floor());
-            for _ in 0..spare.min(BATCH - 1) {
-                self.push(pool.take(0)?);
-            }
-            Some(frame)
-        })
-    }
-
-    #[cold]
-    fn drain(&self) {
-        with_pool(|pool| {
-            for frame in (0..BATCH).filter_map(|_| self.pop()) {
-                pool.give(frame, 0);
-            }
-        });
-    }
+/// Moves a batch from a full cache to the buddy allocator.
+#[cold]
+fn drain(cache: &Cache) {
+    with_pool(|pool| {
+        for frame in (0..BATCH).filter_map(|_| cache.pop()) {
+            pool.give(frame, 0);
+        }
+    });
 }
 
 impl Purpose {
@@ -144,17 +123,17 @@ pub(in crate::mm) fn meta(number: u32) -> &'static Meta {
 /// Takes one free frame.
 #[inline]
 pub(super) fn take(purpose: Purpose) -> Option<u32> {
-    CACHES.with(|cache| cache.pop().or_else(|| cache.refill(purpose)))
+    CACHES.with(|cache| cache.pop().or_else(|| refill(cache, purpose)))
 }
 
 /// Gives one frame back.
 #[inline]
 pub(super) fn give(frame: u32) {
     CACHES.with(|cache| {
-        if cache.len.load(Ordering::Relaxed) == CACHE {
-            cache.drain();
+        if !cache.push(frame) {
+            drain(cache);
+            cache.push(frame);
         }
-        cache.push(frame);
     });
 }
 
@@ -194,10 +173,10 @@ pub fn stats() -> Stats {
     // Frames move between the caches and the buddy allocator under its lock only.
     let pool = POOL.lock();
     let free = pool.as_ref().map_or(0, Buddy::free_frames);
-    let cached: usize = CACHES.all().map(|cache| cache.len.load(Ordering::Relaxed)).sum();
+    let cached: usize = CACHES.all().map(Cache::len).sum();
     drop(pool);
     let total = TOTAL.load(Ordering::Relaxed);
-    let idle = free + cached + crate::mm::kspace::idle_frames() + crate::mm::heap::idle_frames();
+    let idle = free + cached + kspace::idle_frames() + heap::idle_frames() + space::idle_frames();
     Stats { total, used: total - idle }
 }
 
@@ -207,4 +186,9 @@ pub fn stats() -> Stats {
 /// `ENOMEM` when free memory is down to the reserve that keeps small kernel allocations from ever failing.
 pub fn headroom() -> Result<()> {
     if FREE.load(Ordering::Relaxed) > Purpose::User.floor() { Ok(()) } else { Err(Errno::ENOMEM) }
+}
+
+/// Frames that the allocator manages.
+pub fn total() -> usize {
+    TOTAL.load(Ordering::Relaxed)
 }
