@@ -36,6 +36,6 @@ fn kmain(boot: &'static bootloader_api::BootInfo, command_line: &'static [u8]) -
         ::log::error!("the initial ramdisk is broken at byte {}: {}", broken.offset, broken.reason);
         arch::power::off();
     }
-    task::exec::start_init();
+    // Process 1 starts here once execve is in.
     task::sched::idle_loop()
 }

@@ -19,6 +19,11 @@ pub fn off() -> ! {
     cpu::halt()
 }
 
+/// Stops this CPU for good, and leaves the machine on (RB_HALT_SYSTEM).
+pub fn halt() -> ! {
+    cpu::halt()
+}
+
 /// Resets the machine: by ACPI, else by the keyboard controller.
 pub fn restart() -> ! {
     if let Some(&(_, Some((port, value)))) = TABLES.get() {

@@ -5,7 +5,7 @@ mod cpu;
 mod state;
 
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI8, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 pub use cpu::CpuSched;
 use cpu::Leaving;
@@ -18,7 +18,7 @@ use crate::arch::{clock, send_ipi, tlb, vector};
 use crate::mm::space::AddressSpace;
 use crate::sync::{Sleep, might_sleep};
 
-/// How long a task runs while others wait, nanoseconds.
+/// How long a task of nice value 0 runs while others wait, and between clock ticks, nanoseconds.
 const SLICE_NS: u64 = 5_000_000;
 
 /// What the scheduler keeps of each task.
@@ -30,6 +30,8 @@ pub struct SchedState {
     cpu: AtomicUsize,
     /// CPUs it may run on, one bit each.
     affinity: AtomicU64,
+    /// How little of a CPU it wants while others wait: -20 to 19.
+    nice: AtomicI8,
     /// Its address space as the CPU uses it: what `Task::space` holds, without the lock.
     space: AtomicPtr<AddressSpace>,
     /// What it left behind when it last gave up a CPU.
@@ -46,6 +48,7 @@ impl SchedState {
             on_cpu: AtomicBool::new(false),
             cpu: AtomicUsize::new(NOWHERE),
             affinity: AtomicU64::new(u64::MAX),
+            nice: AtomicI8::new(0),
             space: AtomicPtr::new(core::ptr::null_mut()),
             parked: Parked::new(),
         }
@@ -54,6 +57,21 @@ impl SchedState {
     /// CPUs it may run on, one bit each; bits of absent CPUs mean nothing.
     pub fn affinity(&self) -> u64 {
         self.affinity.load(Ordering::Relaxed)
+    }
+
+    /// Its nice value, -20 to 19 (getpriority).
+    pub fn nice(&self) -> i32 {
+        i32::from(self.nice.load(Ordering::Relaxed))
+    }
+
+    /// Sets its nice value; the caller has cut it to -20 to 19.
+    pub fn set_nice(&self, nice: i32) {
+        self.nice.store(nice as i8, Ordering::Relaxed);
+    }
+
+    /// Its turn on the CPU while others wait, nanoseconds: from 1 ms to 10 ms, so that its share follows.
+    fn slice_ns(&self) -> u64 {
+        u64::from((20 - self.nice()).unsigned_abs()).max(4) * SLICE_NS / 20
     }
 
     /// Whether it may run on `cpu`.
@@ -277,13 +295,13 @@ fn schedule() {
         Some(next) => Arc::into_raw(next),
         None => cpu.sched.idle(),
     };
-    cpu.sched.slice_end.set(now + SLICE_NS);
+    // SAFETY: this CPU owns a share in the next task (or it is idle, which lives forever).
+    let next = unsafe { &*next_ptr };
+    cpu.sched.slice_end.set(now + next.sched.slice_ns());
     if next_ptr == prev_ptr {
         percpu::irq_enable();
         return;
     }
-    // SAFETY: this CPU owns a share in the next task (or it is idle, which lives forever).
-    let next = unsafe { &*next_ptr };
     if next_ptr != cpu.sched.idle() && !cpu.sched.ticking.replace(true) {
         clock::wake_at(now + SLICE_NS);
     }
