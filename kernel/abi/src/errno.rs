@@ -266,6 +266,8 @@ pub enum Errno {
     ERFKILL = 132,
     /// Internal: restart the call if the handler has SA_RESTART, else EINTR. Never seen by user space.
     ERESTARTSYS = 512,
+    /// Internal: restart the call, whatever handler runs. Never seen by user space.
+    ERESTARTNOINTR = 513,
     /// Internal: restart the call unless a handler runs (then EINTR). Never seen by user space.
     ERESTARTNOHAND = 514,
     /// Internal: restart through restart_syscall(2) unless a handler runs (then EINTR). Never seen by user space.
@@ -275,7 +277,7 @@ pub enum Errno {
 impl Errno {
     /// Whether this asks the signal code to restart the call: never seen by user space.
     pub const fn is_restart(self) -> bool {
-        matches!(self, Self::ERESTARTSYS | Self::ERESTARTNOHAND | Self::ERESTARTBLOCK)
+        matches!(self, Self::ERESTARTSYS | Self::ERESTARTNOINTR | Self::ERESTARTNOHAND | Self::ERESTARTBLOCK)
     }
 }
 

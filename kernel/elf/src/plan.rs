@@ -29,6 +29,8 @@ pub struct Segment {
     pub file_end: u64,
     /// End of the segment; page-aligned.
     pub end: u64,
+    /// Whether the program counts on the zeros after `file_end`: its memory is larger than its part of the file.
+    pub zero_tail: bool,
     /// Whether it may be read.
     pub read: bool,
     /// Whether it may be written.
@@ -140,6 +142,7 @@ fn segment(entry: &ProgramHeader, limit: u64) -> Result<Segment> {
         file_offset,
         file_end,
         end: end.next_multiple_of(PAGE),
+        zero_tail: memory_size > file_size,
         read: flags & PF_R != 0,
         write: flags & PF_W != 0,
         execute: flags & PF_X != 0,

@@ -52,6 +52,8 @@ pub enum Rank {
     RunQueue,
     /// Kernel virtual address ranges.
     KernelSpace,
+    /// Host and domain name.
+    SystemNames,
     /// What is counted per user.
     Accounts,
     /// The data page of the gate image.

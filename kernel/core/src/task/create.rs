@@ -10,11 +10,12 @@ use super::creds::Creds;
 use super::group::{Group, Session};
 use super::limits::Limits;
 use super::process::{Family, Parts};
+use super::tree::{self, Reservation};
 use super::usage::Usage;
 use super::{CpuTimes, GateFlags, Own, Process, Task, Tid, sched, signal, timer};
 use crate::arch::fpu::FpuState;
 use crate::arch::user::UserContext;
-use crate::fs::{FdTable, FsContext};
+use crate::fs::{self, FdTable, FsContext};
 use crate::mm::kspace::KernelStack;
 use crate::mm::space::AddressSpace;
 use crate::sync::{HeldRanks, Once, Rank, SpinLock};
@@ -110,13 +111,54 @@ pub fn kernel_process() -> &'static Arc<Process> {
     })
 }
 
-/// The place of a process without parent, in a group and session of its own.
-pub(super) fn first_family(pid: Tid) -> Family {
+/// Makes the first process, number 1: a task that will run `/init`. It starts in [`super::exec::first_program`].
+///
+/// # Errors
+/// `ENOMEM`.
+pub(super) fn first_task() -> Result<Arc<Task>> {
+    let number = Reservation::exactly(1)?;
+    let process = Process::new(Parts {
+        pid: 1,
+        // As on Linux, the first process is in group and session 0, where it can make a session of its own.
+        family: first_family(0),
+        signals: signal::ProcessSignals::new(),
+        limits: Limits::initial(),
+        personality: 0,
+        program: None,
+    });
+    let mut name = [0; 16];
+    name[..4].copy_from_slice(b"init");
+    let task = TaskParts {
+        tid: 1,
+        process: process.clone(),
+        signals: signal::TaskSignals::new(),
+        sched: sched::SchedState::new(),
+        space: None,
+        files: Some(Arc::new(FdTable::new())),
+        fs: Some(Arc::new(FsContext::new(fs::root().clone()))),
+        creds: Creds::root(),
+        name,
+        context: UserContext::default(),
+        fpu: FpuState::new(),
+    }
+    .assemble()?;
+    process.add_thread(task.clone());
+    let mut tree = tree::lock();
+    tree.set_task(1, Some(task.clone()));
+    tree.set_process(1, Some(process.clone()));
+    let group = process.family.get(&tree).group.clone();
+    group.join(process, &mut tree);
+    number.settle(&mut tree);
+    Ok(task)
+}
+
+/// The place of a process without parent, in a new group and session with number `id`.
+fn first_family(id: Tid) -> Family {
     Family {
         parent: None,
         maker: 0,
         children: Vec::new(),
-        group: Group::new(pid, Session::new(pid)),
+        group: Group::new(id, Session::new(id)),
         zombie: None,
         exit_signal: 0,
         did_exec: false,

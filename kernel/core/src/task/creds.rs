@@ -4,6 +4,9 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use tollgate_abi::Result;
+
+use super::current;
 use crate::sync::{Rank, SpinLock};
 
 /// Most supplementary groups (NGROUPS_MAX).
@@ -60,6 +63,36 @@ impl Creds {
     pub fn may_signal(&self, target: &Self) -> bool {
         self.is_privileged() || [self.uid, self.euid].iter().any(|&id| id == target.uid || id == target.suid)
     }
+}
+
+/// Replaces the current task's credentials by what `change` makes of them. When an effective identity changes the
+/// process is no longer dumpable and forgets its parent-death signal.
+///
+/// # Errors
+/// `change`'s.
+pub fn change(change: impl FnOnce(&mut Creds) -> Result<()>) -> Result<()> {
+    let me = current();
+    let old = me.creds();
+    let mut new = (*old).clone();
+    change(&mut new)?;
+    if new.uid != old.uid {
+        new.user = User::of(new.uid);
+    }
+    let new = Arc::new(new);
+    {
+        let mut slot = me.creds.lock();
+        if new.uid != old.uid {
+            old.user.remove_task();
+            new.user.add_task();
+        }
+        *slot = new.clone();
+    }
+    let effective = |creds: &Creds| (creds.euid, creds.egid, creds.fsuid, creds.fsgid);
+    if effective(&old) != effective(&new) {
+        me.process.dumpable.store(0, Ordering::Relaxed);
+        me.parent_death_signal.store(0, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// Sorts supplementary groups as [`Creds::groups`] wants them.

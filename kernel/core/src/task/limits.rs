@@ -1,6 +1,7 @@
 //! Resource limits of a process (getrlimit(2)).
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::mm::space::{self, AddressSpace};
 use tollgate_abi::process::{RESOURCES, RLIM_INFINITY, Resource, Rlimit};
 
 /// Soft and hard limit on each resource. Read without a lock; whoever changes one holds the process's lock.
@@ -31,6 +32,18 @@ impl Limits {
     /// The limit that is enforced.
     pub fn soft(&self, resource: Resource) -> u64 {
         self.0[resource as usize][0].load(Ordering::Relaxed)
+    }
+
+    /// Tells an address space what it may use of itself; it keeps a copy, for faults to look at.
+    pub(super) fn tell_space(&self, space: &AddressSpace) {
+        use space::Limit;
+        let limits = space.limits();
+        limits.set(Limit::Total, self.soft(Resource::AddressSpace));
+        limits.set(Limit::Data, self.soft(Resource::Data));
+        limits.set(Limit::Stack, self.soft(Resource::Stack));
+        let locked =
+            if super::current().creds().is_privileged() { u64::MAX } else { self.soft(Resource::LockedMemory) };
+        limits.set(Limit::Locked, locked);
     }
 
     /// Changes a limit.

@@ -1,9 +1,13 @@
 //! Tasks (threads the kernel schedules) and processes (thread groups).
 pub mod create;
 pub mod creds;
+pub mod exec;
+pub mod exit;
 pub mod flags;
+pub mod fork;
 pub mod futex;
 pub mod group;
+pub mod ids;
 pub mod limits;
 pub mod process;
 pub mod program;
@@ -13,6 +17,7 @@ pub mod signal;
 pub mod timer;
 pub mod tree;
 pub mod usage;
+pub mod wait;
 
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;

@@ -3,7 +3,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
-use tollgate_abi::process::WaitStatus;
+use tollgate_abi::process::{Resource, Rlimit, WaitStatus};
+use tollgate_abi::{Errno, Result};
 
 use super::group::{Group, Session};
 use super::limits::Limits;
@@ -36,6 +37,7 @@ pub struct Process {
     pub(super) family: TreeCell<Family>,
     threads: SpinLock<Threads>,
     live: AtomicUsize,
+    staying: AtomicUsize,
     group_exiting: AtomicBool,
     parent_pid: AtomicI32,
     program: SpinLock<Option<Arc<Program>>>,
@@ -52,7 +54,7 @@ pub(super) struct Family {
     /// Its process group.
     pub(super) group: Arc<Group>,
     /// How it ended, from then until it is reaped.
-    pub(super) zombie: Option<WaitStatus>,
+    pub(super) zombie: Option<Zombie>,
     /// The signal the parent gets at its end; 0 = none.
     pub(super) exit_signal: u8,
     /// Whether it has called execve (its parent may no longer move it between groups).
@@ -63,14 +65,24 @@ pub(super) struct Family {
     pub(super) children_usage: Usage,
 }
 
+/// What is left of a process that has ended.
+pub(super) struct Zombie {
+    pub(super) status: WaitStatus,
+    /// Its real user.
+    pub(super) uid: u32,
+    pub(super) usage: Usage,
+}
+
 /// What the process's lock guards.
 pub(super) struct Threads {
     /// Threads that have not exited, oldest first.
     pub(super) list: Vec<Arc<Task>>,
     /// Status of the whole process, once it is ending.
     pub(super) group_exit: Option<WaitStatus>,
+    /// What the first thread exited with: the process's status unless exit_group set one.
+    pub(super) leader_status: WaitStatus,
     /// The thread in execve that waits for all others to end, if one is.
-    pub(super) exec: Option<Tid>,
+    pub(super) exec: Option<Arc<Task>>,
     /// CPU time and the like of threads that exited.
     pub(super) dead_usage: Usage,
 }
@@ -91,9 +103,16 @@ impl Process {
             family: TreeCell::new(parts.family),
             threads: SpinLock::new(
                 Rank::Process,
-                Threads { list: Vec::new(), group_exit: None, exec: None, dead_usage: Usage::default() },
+                Threads {
+                    list: Vec::new(),
+                    group_exit: None,
+                    leader_status: WaitStatus::exited(0),
+                    exec: None,
+                    dead_usage: Usage::default(),
+                },
             ),
             live: AtomicUsize::new(0),
+            staying: AtomicUsize::new(0),
             group_exiting: AtomicBool::new(false),
             parent_pid: AtomicI32::new(parent_pid),
             program: SpinLock::new(Rank::Process, parts.program),
@@ -170,6 +189,34 @@ impl Process {
         drop(old); // Outside the lock: it may close a file.
     }
 
+    /// Whether it adopts the orphans among its descendants.
+    pub fn is_subreaper(&self, tree: &Tree) -> bool {
+        self.family.get(tree).subreaper
+    }
+
+    /// Makes it adopt the orphans among its descendants, or not.
+    pub fn set_subreaper(&self, adopts: bool) {
+        self.family.get_mut(&mut tree::lock()).subreaper = adopts;
+    }
+
+    /// Changes a limit. Raising the hard one takes privileges.
+    ///
+    /// # Errors
+    /// `EPERM`.
+    pub fn set_limit(&self, resource: Resource, new: Rlimit, privileged: bool) -> Result<()> {
+        let threads = self.threads.lock();
+        if new.hard > self.limits.get(resource).hard && !privileged {
+            return Err(Errno::EPERM);
+        }
+        self.limits.set(resource, new);
+        if let Some(task) = threads.list.first()
+            && let Some(space) = &*task.space.lock()
+        {
+            self.limits.tell_space(space);
+        }
+        Ok(())
+    }
+
     pub(super) fn threads(&self) -> SpinGuard<'_, Threads> {
         self.threads.lock()
     }
@@ -180,9 +227,16 @@ impl Process {
         if threads.group_exit.is_some() || threads.exec.is_some() {
             return false;
         }
+        signal::thread_added(&task);
         threads.list.push(task);
         self.live.store(threads.list.len(), Ordering::Release);
+        self.staying.fetch_add(1, Ordering::AcqRel);
         true
+    }
+
+    /// Notes that a thread begins to end; true when no thread is left that does not.
+    pub(super) fn thread_leaves(&self) -> bool {
+        self.staying.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
     /// Takes a thread off the list; how many are left.

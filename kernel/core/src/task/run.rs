@@ -6,15 +6,12 @@
 //!   '-- system call: entry gate, the call, exit gate   |   exception   |   interrupt (already handled)
 //! ```
 //! Untraced, the way through costs one load and one branch on the task's gate word at each crossing.
-use core::sync::atomic::Ordering;
-
 use super::{Task, TaskFlag, current, sched, signal};
 use crate::arch::percpu;
 use crate::arch::user::{self, Reason};
 use crate::mm::USER_END;
 use crate::mm::addr::UserAddr;
 use crate::mm::space::{Access, Fault};
-use crate::mm::user::UserPtr;
 use crate::syscall::table;
 use crate::trace;
 
@@ -24,7 +21,7 @@ const EXIT_GATES: u32 = !(TaskFlag::SyscallTrace as u32);
 /// Runs the current task's program until it ends. Never returns: a task that ends does so at a gate.
 pub fn run() -> ! {
     let task = current();
-    tell_number(task);
+    super::fork::begin();
     loop {
         percpu::cli();
         while task.gates.bits() & EXIT_GATES != 0 {
@@ -46,14 +43,6 @@ pub fn run() -> ! {
                 exception(task, vector, code, address);
             }
         }
-    }
-}
-
-/// CLONE_CHILD_SETTID: the child finds its number in its own memory. As on Linux, a bad address is its own problem.
-fn tell_number(task: &Task) {
-    let at = task.set_child_tid.load(Ordering::Relaxed);
-    if at != 0 {
-        let _ = UserPtr::new(UserAddr(at)).write(&task.tid());
     }
 }
 

@@ -8,6 +8,7 @@ use tollgate_abi::signal::{SIG_IGN, SigAction, SigInfo, sa};
 use super::send::{force_segv, is_immortal};
 use super::{DefaultAction, SigSet, Signal, frame, job, mask};
 use crate::arch::user::UserContext;
+use crate::task::exit::exit_group;
 use crate::task::{Task, TaskFlag, current};
 
 /// The signal gate of the user-mode loop: delivers what is pending (pushing handler frames on the user stack), stops,
@@ -138,6 +139,7 @@ fn handle(task: &Task, call: &HandlerCall) {
     let context = unsafe { task.context_mut() };
     match interruption(context) {
         Some(Errno::ERESTARTSYS) if call.action.flags & sa::RESTART != 0 => repeat(context, context.orig_rax),
+        Some(Errno::ERESTARTNOINTR) => repeat(context, context.orig_rax),
         Some(_) => context.rax = fail(Errno::EINTR),
         None => {}
     }
@@ -166,7 +168,8 @@ fn interruption(context: &UserContext) -> Option<Errno> {
     if context.orig_rax == u64::MAX {
         return None;
     }
-    [Errno::ERESTARTSYS, Errno::ERESTARTNOHAND, Errno::ERESTARTBLOCK].into_iter().find(|&e| context.rax == fail(e))
+    use Errno::{ERESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS};
+    [ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTARTBLOCK].into_iter().find(|&e| context.rax == fail(e))
 }
 
 /// Length of the `syscall` instruction.
@@ -180,9 +183,4 @@ fn repeat(context: &mut UserContext, number: u64) {
 
 fn fail(errno: Errno) -> u64 {
     (errno as i32 as i64).wrapping_neg() as u64
-}
-
-/// Until the rest of the task room is here.
-fn exit_group(status: WaitStatus) -> ! {
-    todo!("end of a process with {status:?}")
 }

@@ -103,6 +103,12 @@ impl CpuTime {
     }
 }
 
+/// When the wall clock will show `wall` (nanoseconds since 1970), as it is set now: monotonic nanoseconds, 0 if it is
+/// past that since boot.
+pub fn from_realtime(wall: u64) -> u64 {
+    wall.saturating_add_signed(wall_offset().saturating_neg())
+}
+
 /// What wall time is ahead of monotonic time, nanoseconds.
 fn wall_offset() -> i64 {
     (clock::boot_unix_ns() as i64).saturating_add(CORRECTION.load(Ordering::Relaxed))
