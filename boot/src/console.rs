@@ -7,6 +7,7 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::sync::mpsc::Sender;
 
 use rustix::termios::{self, OptionalActions, Termios};
 
@@ -53,8 +54,8 @@ impl Encoder {
     }
 }
 
-/// Sends `input` as data to the guest, then the end of file.
-pub fn send_data(mut input: impl Read, mut port: impl Write) -> io::Result<()> {
+/// Reads `input` to its end and sends it on as data for the guest, with the end of file.
+pub fn read_data(mut input: impl Read, port: &Sender<Vec<u8>>) -> io::Result<()> {
     let mut encoder = Encoder::default();
     let mut buffer = [0; 4096];
     loop {
@@ -64,9 +65,7 @@ pub fn send_data(mut input: impl Read, mut port: impl Write) -> io::Result<()> {
         if count == 0 {
             encoder.finish(&mut out);
         }
-        port.write_all(&out)?;
-        port.flush()?;
-        if count == 0 {
+        if port.send(out).is_err() || count == 0 {
             return Ok(());
         }
     }
@@ -100,25 +99,24 @@ impl Keys {
     }
 }
 
-/// Sends what is typed to the guest until Ctrl-A X; `Ok(true)` says that the user wants to leave.
-pub fn send_keys(mut input: impl Read, mut port: impl Write) -> io::Result<bool> {
+/// Sends on what is typed until Ctrl-A X; `Ok(true)` says that the user wants to leave.
+pub fn read_keys(mut input: impl Read, port: &Sender<Vec<u8>>) -> io::Result<bool> {
     let mut keys = Keys::default();
     let mut buffer = [0; 256];
     loop {
         let count = input.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(false);
-        }
         let mut out = Vec::new();
+        let mut leave = false;
         for &byte in &buffer[..count] {
             match keys.key(byte) {
                 Key::Send(byte) => out.push(byte),
                 Key::Nothing => {}
-                Key::Leave => return Ok(true),
+                Key::Leave => leave = true,
             }
         }
-        port.write_all(&out)?;
-        port.flush()?;
+        if leave || count == 0 || port.send(out).is_err() {
+            return Ok(leave);
+        }
     }
 }
 
@@ -170,12 +168,22 @@ impl<W: Write> Write for Crlf<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     fn encoded(data: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        send_data(data, &mut out).unwrap();
-        out
+        let (port, sent) = mpsc::channel();
+        read_data(data, &port).unwrap();
+        drop(port);
+        sent.iter().flatten().collect()
+    }
+
+    fn typed(data: &[u8]) -> (bool, Vec<u8>) {
+        let (port, sent) = mpsc::channel();
+        let leave = read_keys(data, &port).unwrap();
+        drop(port);
+        (leave, sent.iter().flatten().collect())
     }
 
     #[test]
@@ -195,12 +203,8 @@ mod tests {
 
     #[test]
     fn ctrl_a_x_leaves() {
-        let mut out = Vec::new();
-        assert!(send_keys(&b"ls\x01\x01\x01q\x01xmore"[..], &mut out).unwrap());
-        assert_eq!(out, b"");
-        let mut out = Vec::new();
-        assert!(!send_keys(&b"a\x01\x01b\x01q"[..], &mut out).unwrap());
-        assert_eq!(out, b"a\x01b");
+        assert_eq!(typed(b"\x01\x01q\x01xmore"), (true, vec![]));
+        assert_eq!(typed(b"a\x01\x01b\x01q"), (false, b"a\x01b".to_vec()));
     }
 
     #[test]

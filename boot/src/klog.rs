@@ -9,7 +9,7 @@ use std::sync::mpsc::Sender;
 /// What the log says about the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// The first bytes of the log: the firmware is done, the kernel runs.
+    /// Tollgate's first words: the firmware is done (UEFI's writes to both serial ports), the kernel runs.
     Started,
     /// init has set the console up: input may be sent.
     Ready,
@@ -29,6 +29,9 @@ pub enum Event {
 pub fn event(line: &str) -> Option<Event> {
     if line.contains("KERNEL PANIC") || line.contains("Kernel panic - not syncing") {
         return Some(Event::Panic);
+    }
+    if line.contains("Tollgate ") {
+        return Some(Event::Started);
     }
     let (_, message) = line.split_once("tollgate: ")?;
     let message = message.trim();
@@ -54,7 +57,6 @@ pub fn follow(
     };
     let mut buffer = [0; 4096];
     let mut line = Vec::new();
-    let mut started = false;
     loop {
         let count = match port.read(&mut buffer) {
             Ok(0) => break,
@@ -63,10 +65,6 @@ pub fn follow(
             // QEMU was killed: the same as the end.
             Err(_) => break,
         };
-        if !started {
-            started = true;
-            send(Event::Started);
-        }
         let bytes = &buffer[..count];
         keep.write_all(bytes)?;
         keep.flush()?;
@@ -104,13 +102,14 @@ mod tests {
         assert_eq!(event("tollgate: ready"), Some(Event::Ready));
         assert_eq!(event("tollgate: exit-status 256"), None);
         assert_eq!(event("tollgate: 2 CPUs"), None);
+        assert_eq!(event("[    0.000000] 0 INFO  Tollgate 0.1.0"), Some(Event::Started));
     }
 
     #[test]
     fn the_whole_log_is_kept() {
         let (sender, receiver) = mpsc::channel();
         let mut keep = Vec::new();
-        let text = b"hello\ntollgate: ready\ntollgate: exit-status 3\nno newline";
+        let text = b"hello\nTollgate 0.1.0\ntollgate: ready\ntollgate: exit-status 3\nno newline";
         follow(&text[..], &mut keep, None::<Vec<u8>>, &[sender]).unwrap();
         assert_eq!(keep, text);
         let events: Vec<_> = receiver.iter().collect();

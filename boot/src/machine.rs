@@ -21,6 +21,9 @@ const QEMU_PANICKED: i32 = 123;
 /// How long a machine may take to power off once its command has ended or its kernel has panicked.
 const POWER_OFF: Duration = Duration::from_secs(10);
 
+/// How long typed keys are held back for an init that does not say that it is ready: it may not be ours.
+const KEYS_WAIT: Duration = Duration::from_secs(10);
+
 /// How a machine ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -74,7 +77,7 @@ pub fn run(machine: &Machine, limits: Limits, streams: Streams<'_>) -> Result<Ou
     let listener = UnixListener::bind(&socket).with_context(|| format!("cannot make {}", socket.display()))?;
 
     let mut child = spawn(machine, &socket)?;
-    let port_in = child.stdin.take().context("QEMU has no standard input")?;
+    let mut port_in = child.stdin.take().context("QEMU has no standard input")?;
     let port_out = child.stdout.take().context("QEMU has no standard output")?;
     let Some(log_port) = accept(&listener, &mut child)? else {
         bail!("QEMU ended at once ({})", child.wait()?);
@@ -87,19 +90,30 @@ pub fn run(machine: &Machine, limits: Limits, streams: Streams<'_>) -> Result<Ou
     let show = streams.show_log.then(|| Crlf(io::stdout()));
     let senders = [events, input_events, output_events];
     let log_thread = thread::spawn(move || klog::follow(log_port, log_file, show, &senders));
-    // Not joined: it may be blocked in a read of standard input for ever.
+    // Neither is joined: the one may be blocked in a read of standard input for ever, the other waits for it.
+    let (typed, to_port) = mpsc::channel();
+    let patience = match &streams.input {
+        Input::Data(_) => None,
+        Input::Keys(_) => Some(KEYS_WAIT),
+    };
     let input = streams.input;
     thread::spawn(move || {
+        // An input that cannot be read any more has ended.
         let _ = match input {
-            // Input that comes before the guest's terminal is set up would be lost.
-            Input::Data(_) if !wait_for(&for_input, Event::Ready) => Ok(()),
-            Input::Data(input) => console::send_data(input, port_in),
-            Input::Keys(input) => console::send_keys(input, port_in).map(|leave| {
+            Input::Data(input) => console::read_data(input, &typed),
+            Input::Keys(input) => console::read_keys(input, &typed).map(|leave| {
                 if leave {
                     let _ = quit.send(Event::Quit);
                 }
             }),
         };
+    });
+    thread::spawn(move || {
+        // Input that comes before the guest's terminal is set up would be lost.
+        if wait_for_ready(&for_input, patience) {
+            // QEMU may be gone before all is written.
+            let _ = to_port.iter().try_for_each(|bytes| port_in.write_all(&bytes).and_then(|()| port_in.flush()));
+        }
     });
     // UEFI firmware writes to the first serial port too; what comes before the kernel's log is its.
     let skip_firmware = matches!(machine.kernel, Kernel::Uefi(_));
@@ -154,9 +168,17 @@ fn accept(listener: &UnixListener, child: &mut Child) -> Result<Option<UnixStrea
     }
 }
 
-/// Waits for this event; `false` when the log ends without it.
-fn wait_for(events: &Receiver<Event>, event: Event) -> bool {
-    events.iter().any(|received| received == event)
+/// Waits until init is ready, or for as long as `patience` lasts; `false` when the log ends before that.
+fn wait_for_ready(events: &Receiver<Event>, patience: Option<Duration>) -> bool {
+    let Some(patience) = patience else { return events.iter().any(|event| event == Event::Ready) };
+    let end = Instant::now() + patience;
+    loop {
+        match events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(Event::Ready) | Err(RecvTimeoutError::Timeout) => return true,
+            Ok(_) => {}
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+    }
 }
 
 /// Copies console output until QEMU closes it. With `kernel`, what comes before the kernel has

@@ -17,7 +17,7 @@ use tollgate_boot::{initramfs, symbols};
 
 use crate::board::{Board, Verdict};
 use crate::plan::{Guest, Plan, Target};
-use crate::transcript::Transcript;
+use crate::transcript::{End, Transcript};
 
 /// A machine that says nothing for so long is stuck: every test in the guest has a shorter time-out.
 const IDLE: Duration = Duration::from_secs(180);
@@ -66,10 +66,13 @@ impl Session<'_> {
     /// Runs a plan to its end, with as many boots as that takes.
     fn run(&self, mut plan: Plan) {
         for restart in 0..=RESTARTS {
-            let (missing, reason) = match self.boot(&plan, restart) {
+            let (End { missing, begun, .. }, reason) = match self.boot(&plan, restart) {
                 Ok(ended) => ended,
                 Err(error) => return self.fail(&plan.names(), &format!("{error:#}")),
             };
+            if !begun {
+                return self.fail(&missing, &reason);
+            }
             let [guilty, rest @ ..] = missing.as_slice() else { return };
             self.fail(std::slice::from_ref(guilty), &reason);
             if rest.is_empty() {
@@ -90,9 +93,8 @@ impl Session<'_> {
         self.board.post(format!("{}::{name}", self.target.name()), verdict);
     }
 
-    /// Boots one machine for the plan. Returns the tests that have no result, the one that was running first,
-    /// and why it has none.
-    fn boot(&self, plan: &Plan, restart: usize) -> Result<(Vec<String>, String)> {
+    /// Boots one machine for the plan. Returns what is left, and why.
+    fn boot(&self, plan: &Plan, restart: usize) -> Result<(End, String)> {
         let folder = self.guest.workspace.target.join("guest-tests").join(self.target.name());
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let image = folder.join("initramfs.cpio");
@@ -121,7 +123,7 @@ impl Session<'_> {
         let streams =
             Streams { input: Input::Data(Box::new(io::empty())), output: &mut transcript, log: &log, show_log: false };
         let outcome = machine::run(&machine, Limits { total: None, idle: Some(IDLE) }, streams)?;
-        let (missing, text) = transcript.end();
+        let end = transcript.end();
         let reason = match outcome {
             Outcome::Exited(status) => format!("the tests' script ended early, with status {status}"),
             Outcome::Panicked => "the kernel panicked".to_owned(),
@@ -132,7 +134,8 @@ impl Session<'_> {
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
         let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
-        Ok((missing, format!("{reason}\n{}\n-- kernel log:\n{tail}", text.trim_end())))
+        let reason = format!("{reason}\n{}\n-- kernel log:\n{tail}", end.text.trim_end());
+        Ok((end, reason))
     }
 
     /// Builds the kernel, once for all sessions.

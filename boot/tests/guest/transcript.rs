@@ -16,18 +16,30 @@ pub(crate) struct Transcript<'a, F: FnMut(&str, Verdict)> {
     line: Vec<u8>,
     /// Tests of the plan that have no result yet, in order.
     missing: Vec<String>,
+    /// Whether the script has begun.
+    begun: bool,
+}
+
+/// What is left when the machine is gone.
+pub(crate) struct End {
+    /// The tests without a result, the one that was running first.
+    pub(crate) missing: Vec<String>,
+    /// What that one has printed.
+    pub(crate) text: String,
+    /// Whether any test was started at all.
+    pub(crate) begun: bool,
 }
 
 impl<'a, F: FnMut(&str, Verdict)> Transcript<'a, F> {
     /// A transcript of the plan's script.
     pub(crate) fn new(plan: &'a Plan, post: F) -> Self {
-        Self { plan, post, step: None, text: String::new(), line: Vec::new(), missing: plan.names() }
+        Self { plan, post, step: None, text: String::new(), line: Vec::new(), missing: plan.names(), begun: false }
     }
 
-    /// The tests without a result, the one that was running first; and what it has printed.
-    pub(crate) fn end(self) -> (Vec<String>, String) {
+    /// What is left when the machine is gone.
+    pub(crate) fn end(self) -> End {
         let text = format!("{}{}", self.text, String::from_utf8_lossy(&self.line));
-        (self.missing, text)
+        End { missing: self.missing, text, begun: self.begun }
     }
 
     fn verdict(&mut self, name: &str, verdict: Verdict) {
@@ -40,6 +52,7 @@ impl<'a, F: FnMut(&str, Verdict)> Transcript<'a, F> {
     fn line(&mut self, line: &str) {
         if let Some(name) = line.strip_prefix("@begin ") {
             self.step = self.plan.steps.iter().find(|step| step.name == name);
+            self.begun = true;
             self.text.clear();
             return;
         }
