@@ -147,14 +147,12 @@ fn give_children_away(process: &Arc<Process>, tree: &mut Tree, discarded: &mut D
     }
     let Some(adopter) = adopter(process, tree) else { return };
     for child in children {
-        child.with_threads(|threads| {
-            for thread in threads {
-                let signal = thread.parent_death_signal.load(Ordering::Relaxed);
-                if let Some(signal) = signal::Signal::new(i32::from(signal)) {
-                    signal::send_kernel(&child, signal);
-                }
-            }
-        });
+        // Sending takes the lock that the list of threads is under.
+        let wanted = |thread: &Arc<Task>| thread.parent_death_signal.load(Ordering::Relaxed);
+        let wanted: Vec<u8> = child.with_threads(|threads| threads.iter().map(wanted).collect());
+        for signal in wanted.into_iter().filter_map(|signal| signal::Signal::new(i32::from(signal))) {
+            signal::send_kernel(&child, signal);
+        }
         child.set_parent(adopter.clone(), tree);
         let family = child.family.get_mut(tree);
         family.exit_signal = signal::Signal::SIGCHLD.number();

@@ -159,7 +159,7 @@ impl Process {
         self.family.get(tree).zombie.is_some()
     }
 
-    /// Its threads that have not exited, oldest first. Signals may be sent meanwhile; nothing that sleeps.
+    /// Its threads that have not exited, oldest first. Nothing that sleeps may be done meanwhile, nor signals sent.
     pub fn with_threads<R>(&self, look: impl FnOnce(&[Arc<Task>]) -> R) -> R {
         look(&self.threads.lock().list)
     }

@@ -23,6 +23,7 @@ use super::deliver::HandlerCall;
 use crate::arch::fpu;
 use crate::arch::user::UserContext;
 use crate::mm::addr::UserAddr;
+use crate::mm::gate;
 use crate::mm::user::{self, UserPtr};
 use crate::task::Task;
 
@@ -54,7 +55,7 @@ pub fn max_size() -> usize {
 /// `EFAULT` when the stack cannot take it, or there is nowhere for the handler to return to.
 pub(super) fn push(task: &Task, context: &mut UserContext, call: &HandlerCall) -> Result<()> {
     let flags = call.action.flags;
-    let return_address = if flags & sa::RESTORER != 0 { call.action.restorer } else { trampoline()? };
+    let return_address = if flags & sa::RESTORER != 0 { call.action.restorer } else { trampoline(task)? };
     let altstack = &task.signals.altstack;
     let mut sp = context.rsp.wrapping_sub(RED_ZONE);
     let entered = if flags & sa::ONSTACK != 0 { altstack.top_for(sp) } else { None };
@@ -96,9 +97,10 @@ pub(super) fn push(task: &Task, context: &mut UserContext, call: &HandlerCall) -
     Ok(())
 }
 
-/// Where handlers without SA_RESTORER return to.
-fn trampoline() -> Result<u64> {
-    Err(Errno::EFAULT)
+/// Where handlers without SA_RESTORER return to: code of the gate page.
+fn trampoline(task: &Task) -> Result<u64> {
+    let program = task.process.program().ok_or(Errno::EFAULT)?;
+    Ok(gate::sigreturn(program.gate).0)
 }
 
 /// The registers as the frame holds them.

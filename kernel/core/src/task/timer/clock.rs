@@ -9,6 +9,7 @@ use tollgate_abi::time::clock::{
 use tollgate_abi::{Errno, Result};
 
 use crate::arch::clock;
+use crate::mm::gate;
 use crate::sync::{Sleep, WaitQueue};
 use crate::task::process::{find_process, find_task};
 use crate::task::usage::Usage;
@@ -119,10 +120,13 @@ pub fn wall_ns() -> i64 {
     wall_offset().saturating_add(clock::now_ns() as i64)
 }
 
-/// Sets the wall clock. The caller may, and `ns` is not negative.
+/// Sets the wall clock. The caller may, and `ns` is no earlier than the machine's start by the monotonic clock.
 pub fn set_wall(ns: i64) {
     let unset = (clock::boot_unix_ns() as i64).saturating_add(clock::now_ns() as i64);
     CORRECTION.store(ns.saturating_sub(unset), Ordering::Relaxed);
+    for clock in [CLOCK_REALTIME, CLOCK_TAI] {
+        gate::set_clock(clock, wall_offset() as u64);
+    }
     SETTINGS.fetch_add(1, Ordering::SeqCst);
     SET.wake_all();
 }
