@@ -15,7 +15,38 @@ pub const RT: i32 = 32;
 pub const SET_SIZE: usize = 8;
 
 /// A handler installed with SA_SIGINFO.
-pub type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::ucontext_t);
+pub type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut Context);
+
+/// The kernel's `struct ucontext`: what a handler gets as its third argument, and the part of the frame that
+/// rt_sigreturn reads. The C library keeps some of it to itself.
+#[repr(C)]
+pub struct Context {
+    /// UC_ flags.
+    pub flags: u64,
+    /// Always null.
+    pub link: usize,
+    /// The alternate stack at the time.
+    pub stack: libc::stack_t,
+    /// The general registers, by the C library's REG_ indices.
+    pub registers: [u64; 23],
+    /// Address of the FXSAVE or XSAVE image.
+    pub fpstate: usize,
+    reserved: [u64; 8],
+    /// Signals that were blocked.
+    pub mask: u64,
+}
+
+impl Context {
+    /// One of the general registers.
+    pub fn register(&self, index: i32) -> u64 {
+        self.registers[index as usize]
+    }
+
+    /// Changes one of the general registers.
+    pub fn set_register(&mut self, index: i32, value: u64) {
+        self.registers[index as usize] = value;
+    }
+}
 
 /// A signal set as the kernel has it.
 pub fn set(signals: &[i32]) -> u64 {
@@ -151,7 +182,7 @@ pub fn pending() -> u64 {
 }
 
 /// A handler that does nothing.
-pub extern "C" fn nothing(_: i32, _: *mut libc::siginfo_t, _: *mut libc::ucontext_t) {}
+pub extern "C" fn nothing(_: i32, _: *mut libc::siginfo_t, _: *mut Context) {}
 
 /// A signal an instruction raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +204,7 @@ struct Seen {
 
 static mut SEEN: *const Seen = std::ptr::null();
 
-extern "C" fn note_fault(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::ucontext_t) {
+extern "C" fn note_fault(signal: i32, info: *mut libc::siginfo_t, _: *mut Context) {
     // SAFETY: `fault_of` set the pointer before it installed this handler; the kernel's siginfo is valid.
     unsafe {
         let seen = &*SEEN;

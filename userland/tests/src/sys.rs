@@ -9,13 +9,14 @@ pub type Result = std::result::Result<usize, Errno>;
 /// Calls the kernel: `sys!(libc::SYS_close, 3)`. Integers are sign-extended, references passed as addresses.
 #[macro_export]
 macro_rules! sys {
-    ($number:expr $(, $argument:expr)* $(,)?) => {{
-        let number = $number;
-        let arguments: &[usize] = &[$($crate::sys::Argument::raw($argument)),*];
-        // SAFETY: a test calls the kernel with arguments that it chose for what they do to its own process, a
-        // child forked for the purpose; memory it hands over is its own or deliberately not mapped.
-        unsafe { $crate::sys::call(number, arguments) }
-    }};
+    ($number:expr $(, $argument:expr)* $(,)?) => {
+        // A match, so that temporaries among the arguments live until the call has been made.
+        match ($number, [$($crate::sys::Argument::raw($argument)),*] as [usize; _]) {
+            // SAFETY: a test calls the kernel with arguments that it chose for what they do to its own process, a
+            // child forked for the purpose; memory it hands over is its own or deliberately not mapped.
+            (number, arguments) => unsafe { $crate::sys::call(number, &arguments) },
+        }
+    };
 }
 
 /// Makes a system call with up to six arguments; the missing ones are zero.
