@@ -8,13 +8,14 @@ use std::mem::offset_of;
 
 use iced_x86::IcedError;
 use iced_x86::code_asm::{
-    CodeLabel, eax, ecx, edi, edx, ptr, qword_ptr, r8, r9b, r9d, r10, r10d, r11, rax, rcx, rdi, rdx, rsi, rsp,
+    CodeLabel, byte_ptr, cl, dword_ptr, eax, ecx, edi, edx, ptr, qword_ptr, r8, r9b, r9d, r10, r10d, r11, rax, rcx,
+    rdi, rdx, rsi, rsp,
 };
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use crate::frame::Frame;
 use crate::text::{Entry, Function, Text};
-use crate::vvar::{CLOCKS, COARSE, FLAG_COARSE, FLAG_CPU, FLAG_TSC, NANOS_PER_SEC, PRECISE, Start, VVAR_PAGES, Vvar};
+use crate::vvar::{CLOCKS, NANOS_PER_SEC, Start, VVAR_PAGES, Vvar};
 
 type Result = std::result::Result<(), IcedError>;
 
@@ -27,13 +28,15 @@ const SYS_CLOCK_GETRES: i32 = 229;
 const SYS_GETCPU: i32 = 309;
 const SYS_URETPROBE: i32 = 335;
 
+const CLOCK_REALTIME: i32 = 0;
+
 /// The data page's address when the code is assembled with [`BIAS`] added to offsets in the image.
 const VVAR: i64 = 0;
 /// Keeps the data page, which is below the image, from having a negative address.
 const BIAS: u64 = VVAR_PAGES as u64 * 4096;
 
 const SEQUENCE: usize = offset_of!(Vvar, sequence);
-const FLAGS: usize = offset_of!(Vvar, flags);
+const KNOWN: usize = offset_of!(Vvar, known);
 const STARTS: usize = offset_of!(Vvar, clocks);
 
 /// Names of the trampolines; the kernel looks them up.
@@ -42,13 +45,13 @@ pub const URETPROBE: &str = "__kernel_uretprobe";
 
 /// Writes all functions.
 pub fn write(text: &mut Text) -> Result {
+    text.function(SIGRETURN, Entry::ReturnedTo, BIAS, sigreturn)?;
+    text.function(URETPROBE, Entry::ReturnedTo, BIAS, uretprobe)?;
     text.function("__vdso_clock_gettime", Entry::Called, BIAS, clock_gettime)?;
     text.function("__vdso_gettimeofday", Entry::Called, BIAS, gettimeofday)?;
     text.function("__vdso_time", Entry::Called, BIAS, time)?;
     text.function("__vdso_clock_getres", Entry::Called, BIAS, clock_getres)?;
-    text.function("__vdso_getcpu", Entry::Called, BIAS, getcpu)?;
-    text.function(SIGRETURN, Entry::ReturnedTo, BIAS, sigreturn)?;
-    text.function(URETPROBE, Entry::ReturnedTo, BIAS, uretprobe)
+    text.function("__vdso_getcpu", Entry::Called, BIAS, getcpu)
 }
 
 /// Where a signal handler returns to. Debuggers and unwinders know exactly these two instructions in exactly this form,
@@ -93,39 +96,20 @@ fn load_number(number: i32) -> std::result::Result<Instruction, IcedError> {
 /// `int clock_gettime(clockid_t clock, struct timespec *time)`
 fn clock_gettime(f: &mut Function) -> Result {
     f.frame(Frame::plain(0));
-    let (mut call, mut coarse, mut coarse_retry) = labels(f);
+    let mut call = f.asm.create_label();
     f.asm.cmp(edi, CLOCKS as i32)?;
     f.asm.jae(call)?;
     vvar_to_r8(f)?;
+    f.asm.mov(eax, ptr(r8 + KNOWN))?;
+    f.asm.bt(eax, edi)?;
+    f.asm.jae(call)?;
     f.asm.mov(r10d, edi)?;
     f.asm.shl(r10d, size_of::<Start>().ilog2())?;
-    f.asm.mov(eax, PRECISE)?;
-    f.asm.bt(eax, edi)?;
-    f.asm.jae(coarse)?;
-    let wait = precise(f, call)?;
+    let wait = read_clock(f)?;
     f.asm.mov(qword_ptr(rsi), r11)?;
     f.asm.mov(qword_ptr(rsi + 8), rcx)?;
     f.asm.xor(eax, eax)?;
     f.asm.ret()?;
-
-    f.asm.set_label(&mut coarse)?;
-    f.asm.mov(eax, COARSE)?;
-    f.asm.bt(eax, edi)?;
-    f.asm.jae(call)?;
-    f.asm.set_label(&mut coarse_retry)?;
-    f.asm.mov(r9d, ptr(r8 + SEQUENCE))?;
-    f.asm.test(r9b, 1)?;
-    f.asm.jne(coarse_retry)?;
-    need(f, FLAG_COARSE, call)?;
-    f.asm.mov(rax, qword_ptr(r8 + r10 + (STARTS + offset_of!(Start, seconds))))?;
-    f.asm.mov(rcx, qword_ptr(r8 + r10 + (STARTS + offset_of!(Start, nanoseconds))))?;
-    f.asm.cmp(ptr(r8 + SEQUENCE), r9d)?;
-    f.asm.jne(coarse_retry)?;
-    f.asm.mov(qword_ptr(rsi), rax)?;
-    f.asm.mov(qword_ptr(rsi + 8), rcx)?;
-    f.asm.xor(eax, eax)?;
-    f.asm.ret()?;
-
     spin(f, wait)?;
     pass_on(f, &mut call, SYS_CLOCK_GETTIME)
 }
@@ -133,14 +117,16 @@ fn clock_gettime(f: &mut Function) -> Result {
 /// `int gettimeofday(struct timeval *time, struct timezone *zone)`
 fn gettimeofday(f: &mut Function) -> Result {
     f.frame(Frame::plain(0));
-    let (mut call, mut done, _) = labels(f);
+    let (mut call, mut done) = (f.asm.create_label(), f.asm.create_label());
     f.asm.test(rsi, rsi)?;
     f.asm.jne(call)?;
     f.asm.test(rdi, rdi)?;
     f.asm.je(done)?;
     vvar_to_r8(f)?;
-    f.asm.xor(r10d, r10d)?; // CLOCK_REALTIME
-    let wait = precise(f, call)?;
+    f.asm.test(byte_ptr(r8 + KNOWN), 1 << CLOCK_REALTIME)?;
+    f.asm.je(call)?;
+    f.asm.mov(r10d, CLOCK_REALTIME * size_of::<Start>() as i32)?;
+    let wait = read_clock(f)?;
     // Microseconds: division by 1000 as a multiplication, right for all 32-bit numbers.
     f.asm.mov(eax, 0x1062_4dd3u32)?;
     f.asm.imul_2(rax, rcx)?;
@@ -157,10 +143,12 @@ fn gettimeofday(f: &mut Function) -> Result {
 /// `time_t time(time_t *time)`
 fn time(f: &mut Function) -> Result {
     f.frame(Frame::plain(0));
-    let (mut call, mut done, _) = labels(f);
+    let (mut call, mut done) = (f.asm.create_label(), f.asm.create_label());
     vvar_to_r8(f)?;
-    f.asm.xor(r10d, r10d)?; // CLOCK_REALTIME
-    let wait = precise(f, call)?;
+    f.asm.test(byte_ptr(r8 + KNOWN), 1 << CLOCK_REALTIME)?;
+    f.asm.je(call)?;
+    f.asm.mov(r10d, CLOCK_REALTIME * size_of::<Start>() as i32)?;
+    let wait = read_clock(f)?;
     f.asm.mov(rax, r11)?;
     f.asm.test(rdi, rdi)?;
     f.asm.je(done)?;
@@ -174,40 +162,30 @@ fn time(f: &mut Function) -> Result {
 /// `int clock_getres(clockid_t clock, struct timespec *resolution)`
 fn clock_getres(f: &mut Function) -> Result {
     f.frame(Frame::plain(0));
-    let (mut call, mut coarse, mut store) = labels(f);
-    let mut done = f.asm.create_label();
+    let (mut call, mut done) = (f.asm.create_label(), f.asm.create_label());
     f.asm.cmp(edi, CLOCKS as i32)?;
     f.asm.jae(call)?;
-    f.asm.mov(eax, PRECISE)?;
+    vvar_to_r8(f)?;
+    f.asm.mov(eax, ptr(r8 + KNOWN))?;
     f.asm.bt(eax, edi)?;
-    f.asm.jae(coarse)?;
-    f.asm.mov(ecx, 1)?;
-    f.asm.set_label(&mut store)?;
+    f.asm.jae(call)?;
     f.asm.xor(eax, eax)?;
     f.asm.test(rsi, rsi)?;
     f.asm.je(done)?;
-    f.asm.mov(qword_ptr(rsi), rax)?;
-    f.asm.mov(qword_ptr(rsi + 8), rcx)?;
+    f.asm.mov(qword_ptr(rsi), 0)?;
+    f.asm.mov(qword_ptr(rsi + 8), 1)?;
     f.asm.set_label(&mut done)?;
     f.asm.ret()?;
-
-    f.asm.set_label(&mut coarse)?;
-    f.asm.mov(eax, COARSE)?;
-    f.asm.bt(eax, edi)?;
-    f.asm.jae(call)?;
-    vvar_to_r8(f)?;
-    need(f, FLAG_COARSE, call)?;
-    f.asm.mov(rcx, qword_ptr(r8 + offset_of!(Vvar, coarse_resolution)))?;
-    f.asm.jmp(store)?;
     pass_on(f, &mut call, SYS_CLOCK_GETRES)
 }
 
 /// `int getcpu(unsigned *cpu, unsigned *node, void *unused)`
 fn getcpu(f: &mut Function) -> Result {
     f.frame(Frame::plain(0));
-    let (mut call, mut no_cpu, mut no_node) = labels(f);
+    let [mut call, mut no_cpu, mut no_node] = [(); 3].map(|()| f.asm.create_label());
     vvar_to_r8(f)?;
-    need(f, FLAG_CPU, call)?;
+    f.asm.cmp(dword_ptr(r8 + offset_of!(Vvar, cpu_known)), 0)?;
+    f.asm.je(call)?;
     f.asm.rdtscp()?; // TSC_AUX to ecx
     f.asm.mov(eax, ecx)?;
     f.asm.and(eax, 0xfff)?;
@@ -226,14 +204,13 @@ fn getcpu(f: &mut Function) -> Result {
 }
 
 /// Reads the clock whose entry in the data page is `r10` bytes into the starts, with the page's address in `r8`:
-/// seconds to `r11`, nanoseconds to `rcx`. Keeps `rdi` and `rsi`. Goes to `call` if the counter cannot be used.
-fn precise(f: &mut Function, call: CodeLabel) -> std::result::Result<Spin, IcedError> {
-    let (mut retry, wait, _) = labels(f);
+/// seconds to `r11`, nanoseconds to `rcx`. Keeps `rdi` and `rsi`.
+fn read_clock(f: &mut Function) -> std::result::Result<Spin, IcedError> {
+    let (mut retry, wait) = (f.asm.create_label(), f.asm.create_label());
     f.asm.set_label(&mut retry)?;
     f.asm.mov(r9d, ptr(r8 + SEQUENCE))?;
     f.asm.test(r9b, 1)?;
     f.asm.jne(wait)?;
-    need(f, FLAG_TSC, call)?;
     f.asm.lfence()?;
     f.asm.rdtsc()?;
     f.asm.shl(rdx, 32)?;
@@ -244,7 +221,7 @@ fn precise(f: &mut Function, call: CodeLabel) -> std::result::Result<Spin, IcedE
     f.asm.cmovb(rax, rdx)?;
     f.asm.mul(qword_ptr(r8 + offset_of!(Vvar, multiplier)))?;
     f.asm.mov(ecx, ptr(r8 + offset_of!(Vvar, shift)))?;
-    f.asm.shrd(rax, rdx, iced_x86::code_asm::cl)?;
+    f.asm.shrd(rax, rdx, cl)?;
     f.asm.add(rax, qword_ptr(r8 + r10 + (STARTS + offset_of!(Start, nanoseconds))))?;
     f.asm.mov(r11, qword_ptr(r8 + r10 + (STARTS + offset_of!(Start, seconds))))?;
     f.asm.cmp(ptr(r8 + SEQUENCE), r9d)?;
@@ -280,20 +257,10 @@ fn vvar_to_r8(f: &mut Function) -> Result {
     f.asm.add_instruction(Instruction::with2(Code::Lea_r64_m, Register::R8, vvar)?)
 }
 
-/// Goes to `call` unless the data page has the flag.
-fn need(f: &mut Function, flag: u32, call: CodeLabel) -> Result {
-    f.asm.test(iced_x86::code_asm::byte_ptr(r8 + FLAGS), flag as i32)?;
-    f.asm.je(call)
-}
-
 /// The end of a function: the system call with the same arguments.
 fn pass_on(f: &mut Function, call: &mut CodeLabel, number: i32) -> Result {
     f.asm.set_label(call)?;
     f.asm.mov(eax, number)?;
     f.asm.syscall()?;
     f.asm.ret()
-}
-
-fn labels(f: &mut Function) -> (CodeLabel, CodeLabel, CodeLabel) {
-    (f.asm.create_label(), f.asm.create_label(), f.asm.create_label())
 }

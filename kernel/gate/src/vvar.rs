@@ -17,19 +17,6 @@ pub const CLOCKS: usize = 12;
 /// Nanoseconds in a second.
 pub const NANOS_PER_SEC: u64 = 1_000_000_000;
 
-/// Flag: the time stamp counter counts alike on all CPUs and `tsc_base`, `multiplier`, `shift` and the starts of the
-/// clocks of [`PRECISE`] are valid. Without it the functions make the system call.
-pub const FLAG_TSC: u32 = 1;
-/// Flag: the clocks of [`COARSE`] are kept up to date in place.
-pub const FLAG_COARSE: u32 = 2;
-/// Flag: every CPU's TSC_AUX register holds its number in bits 0 to 11 and its node's above.
-pub const FLAG_CPU: u32 = 4;
-
-/// The clocks computed from the counter, as a set of bits: REALTIME, MONOTONIC, MONOTONIC_RAW, BOOTTIME, TAI.
-pub const PRECISE: u32 = 1 | 1 << 1 | 1 << 4 | 1 << 7 | 1 << 11;
-/// The clocks whose time is in the page itself: REALTIME_COARSE, MONOTONIC_COARSE.
-pub const COARSE: u32 = 1 << 5 | 1 << 6;
-
 /// Seconds and nanoseconds; the latter are below [`NANOS_PER_SEC`].
 #[derive(Debug, Default)]
 #[repr(C)]
@@ -46,17 +33,18 @@ pub struct Start {
 pub struct Vvar {
     /// Odd while the other fields change.
     pub sequence: AtomicU32,
-    /// The `FLAG_` bits: what of the page may be used.
-    pub flags: AtomicU32,
+    /// The clocks that the page can tell, as a set of bits by their identifiers; of others the functions make the system
+    /// call. Only if the counter counts alike on all CPUs can there be any.
+    pub known: AtomicU32,
     /// The counter's value from which on times count.
     pub tsc_base: AtomicU64,
     /// Nanoseconds per count, times two to the power of `shift`.
     pub multiplier: AtomicU64,
     /// 0 to 63.
-    pub shift: AtomicU64,
-    /// Nanoseconds between two changes of the coarse clocks.
-    pub coarse_resolution: AtomicU64,
-    /// By clock identifier: the clock's time at `tsc_base`, or, of a coarse clock, now.
+    pub shift: AtomicU32,
+    /// Not 0: every CPU's TSC_AUX register holds its number in bits 0 to 11, and its node's above.
+    pub cpu_known: AtomicU32,
+    /// By clock identifier: the clock's time at `tsc_base`.
     pub clocks: [Start; CLOCKS],
 }
 
@@ -65,11 +53,11 @@ impl Vvar {
     pub const fn new() -> Self {
         Self {
             sequence: AtomicU32::new(0),
-            flags: AtomicU32::new(0),
+            known: AtomicU32::new(0),
             tsc_base: AtomicU64::new(0),
             multiplier: AtomicU64::new(0),
-            shift: AtomicU64::new(0),
-            coarse_resolution: AtomicU64::new(0),
+            shift: AtomicU32::new(0),
+            cpu_known: AtomicU32::new(0),
             clocks: [const { Start { seconds: AtomicU64::new(0), nanoseconds: AtomicU64::new(0) } }; CLOCKS],
         }
     }
@@ -89,14 +77,9 @@ impl Vvar {
     /// What `__vdso_clock_gettime` does, in Rust: the time of a clock as seconds and nanoseconds, or `None` where the
     /// function makes the system call. `tsc` reads the counter.
     pub fn time(&self, clock: u32, tsc: impl Fn() -> u64) -> Option<(u64, u64)> {
-        if clock as usize >= CLOCKS {
+        if clock as usize >= CLOCKS || self.known.load(Ordering::Relaxed) >> clock & 1 == 0 {
             return None;
         }
-        let (needs, precise) = match 1 << clock {
-            bit if PRECISE & bit != 0 => (FLAG_TSC, true),
-            bit if COARSE & bit != 0 => (FLAG_COARSE, false),
-            _ => return None,
-        };
         let start = &self.clocks[clock as usize];
         loop {
             let sequence = self.sequence.load(Ordering::Acquire);
@@ -104,10 +87,7 @@ impl Vvar {
                 core::hint::spin_loop();
                 continue;
             }
-            if self.flags.load(Ordering::Relaxed) & needs == 0 {
-                return None;
-            }
-            let counts = if precise { tsc().saturating_sub(self.tsc_base.load(Ordering::Relaxed)) } else { 0 };
+            let counts = tsc().saturating_sub(self.tsc_base.load(Ordering::Relaxed));
             let elapsed = scale(counts, self.multiplier.load(Ordering::Relaxed), self.shift.load(Ordering::Relaxed));
             let nanoseconds = elapsed.wrapping_add(start.nanoseconds.load(Ordering::Relaxed));
             let seconds = start.seconds.load(Ordering::Relaxed);
@@ -121,6 +101,6 @@ impl Vvar {
 }
 
 /// Counts of the counter in nanoseconds, as the page's fields define it.
-pub const fn scale(counts: u64, multiplier: u64, shift: u64) -> u64 {
+pub const fn scale(counts: u64, multiplier: u64, shift: u32) -> u64 {
     ((counts as u128 * multiplier as u128) >> shift) as u64
 }

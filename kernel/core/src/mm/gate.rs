@@ -5,19 +5,27 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
-use tollgate_abi::time::clock::{CLOCK_REALTIME, CLOCK_TAI};
+use tollgate_abi::time::clock::{
+    CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME,
+    CLOCK_REALTIME_COARSE, CLOCK_TAI,
+};
 use tollgate_abi::{Errno, Result};
-use tollgate_gate::vvar::{CLOCKS, FLAG_CPU, FLAG_TSC, NANOS_PER_SEC, VVAR_PAGES, Vvar};
+use tollgate_gate::vvar::{NANOS_PER_SEC, VVAR_PAGES, Vvar};
 use tollgate_gate::{GATE_PAGES, image, sigreturn_offset};
 
 use super::PAGE_SIZE;
 use super::addr::UserAddr;
 use super::frame::Frame;
-use super::space::{AddressSpace, MemoryObject, Protection};
+use super::space::{AddressSpace, Backing, MapFlags, MemoryObject, Placement, Protection, Request};
 use crate::arch::{clock, cpu};
 use crate::sync::{Once, Rank, SpinLock};
 
 const _: () = assert!(VVAR_PAGES == 1 && size_of::<Vvar>() <= PAGE_SIZE);
+
+/// The clocks that show wall time.
+const WALL: [i32; 3] = [CLOCK_REALTIME, CLOCK_REALTIME_COARSE, CLOCK_TAI];
+/// The clocks that count from boot and are never set.
+const SINCE_BOOT: [i32; 4] = [CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME];
 
 static GATE: Once<Gate> = Once::new();
 
@@ -66,31 +74,29 @@ pub fn init() {
         vvar.update(|vvar| {
             vvar.tsc_base.store(base, Ordering::Relaxed);
             vvar.multiplier.store(multiplier.into(), Ordering::Relaxed);
-            vvar.shift.store(shift.into(), Ordering::Relaxed);
-            let cpu = if cpu::has_tsc_aux() { FLAG_CPU } else { 0 };
-            vvar.flags.store(FLAG_TSC | cpu, Ordering::Relaxed);
+            vvar.shift.store(shift, Ordering::Relaxed);
+            vvar.cpu_known.store(cpu::has_tsc_aux().into(), Ordering::Relaxed);
+            let known = WALL.iter().chain(&SINCE_BOOT).fold(0, |set, clock| set | 1 << clock);
+            vvar.known.store(known, Ordering::Relaxed);
         });
         Gate { vvar: SpinLock::new(Rank::Vvar, vvar), vvar_pages, image_pages }
     });
-    for clock in [CLOCK_REALTIME, CLOCK_TAI] {
-        set_clock(clock, clock::boot_unix_ns());
-    }
+    set_wall(clock::boot_unix_ns);
 }
 
 fn gate() -> &'static Gate {
     GATE.get().expect("the gate page is made at boot")
 }
 
-/// Sets a clock as programs read it without a system call: its time, in nanoseconds, when [`clock::now_ns`] was 0.
-/// For clocks that only count from boot that is 0, as the page has it from the start.
-///
-/// # Panics
-/// When the page has no room for the clock (identifiers from 12 on).
-pub fn set_clock(clock: i32, start_ns: u64) {
-    let clock = usize::try_from(clock).ok().filter(|clock| *clock < CLOCKS).expect("a clock of the page");
+/// Tells programs that read the clock without a system call what the wall clocks are ahead of [`clock::now_ns`],
+/// nanoseconds. `offset` is asked while others wait, so of several who set the clock the last one's offset stays.
+pub fn set_wall(offset: impl FnOnce() -> u64) {
     gate().vvar.lock().update(|vvar| {
-        vvar.clocks[clock].seconds.store(start_ns / NANOS_PER_SEC, Ordering::Relaxed);
-        vvar.clocks[clock].nanoseconds.store(start_ns % NANOS_PER_SEC, Ordering::Relaxed);
+        let offset = offset();
+        for start in WALL.map(|clock| &vvar.clocks[clock as usize]) {
+            start.seconds.store(offset / NANOS_PER_SEC, Ordering::Relaxed);
+            start.nanoseconds.store(offset % NANOS_PER_SEC, Ordering::Relaxed);
+        }
     });
 }
 
@@ -104,8 +110,16 @@ pub fn map(space: &AddressSpace) -> Result<UserAddr> {
     const IMAGE: u64 = (GATE_PAGES * PAGE_SIZE) as u64;
     let start = space.find_free(DATA + IMAGE, PAGE_SIZE as u64)?;
     let base = start.wrapping_add(DATA);
-    space.map_segment(start, DATA, Protection::READ, Some((gate().vvar_pages.clone(), 0)))?;
-    space.map_segment(base, IMAGE, Protection::READ | Protection::EXEC, Some((gate().image_pages.clone(), 0)))?;
+    let code = Protection::READ | Protection::EXEC;
+    let map = |addr, len, protection, may, object| {
+        let backing = Some(Backing { object, first: 0 });
+        let flags = MapFlags::empty();
+        space.map(Request { addr, placement: Placement::Fixed, len, protection, may, flags, backing })
+    };
+    // The data page can never be made writable; of the code a process may make a copy of its own and write to that, as
+    // debuggers do for their breakpoints.
+    map(start, DATA, Protection::READ, Protection::READ, gate().vvar_pages.clone())?;
+    map(base, IMAGE, code, Protection::all(), gate().image_pages.clone())?;
     Ok(base)
 }
 

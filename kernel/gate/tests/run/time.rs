@@ -4,15 +4,14 @@ use std::arch::x86_64::_rdtsc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use proptest::prelude::*;
-use tollgate_gate::vvar::{COARSE, FLAG_COARSE, FLAG_CPU, FLAG_TSC, NANOS_PER_SEC, PRECISE, Vvar};
+use tollgate_gate::vvar::{CLOCKS, NANOS_PER_SEC, Vvar};
 
 use crate::mapped::Gate;
 
 const EINVAL: i64 = -(libc::EINVAL as i64);
 
-fn clocks(set: u32) -> impl Iterator<Item = usize> {
-    (0..32).filter(move |clock| set >> clock & 1 != 0)
-}
+/// The set of all clocks that the page has room for.
+const ALL: u32 = (1 << CLOCKS) - 1;
 
 /// Calls one of the functions that fill two words; the lower half of the result is an `int`.
 fn pair(gate: &Gate, name: &str, clock: usize) -> (i32, [u64; 2]) {
@@ -40,13 +39,12 @@ fn tsc() -> u64 {
 }
 
 /// A page on which no time passes: the counter is behind the base.
-fn standing(vvar: &Vvar, flags: u32) {
+fn standing(vvar: &Vvar, known: u32) {
     vvar.update(|vvar| {
-        vvar.flags.store(flags, Relaxed);
+        vvar.known.store(known, Relaxed);
         vvar.tsc_base.store(u64::MAX, Relaxed);
         vvar.multiplier.store(1 << 31, Relaxed);
         vvar.shift.store(32, Relaxed);
-        vvar.coarse_resolution.store(4_000_000, Relaxed);
     });
 }
 
@@ -87,7 +85,7 @@ fn an_empty_page_means_the_system_call() {
 #[test]
 fn unknown_clocks_are_the_system_calls_to_refuse() {
     let gate = Gate::new();
-    standing(gate.vvar, FLAG_TSC | FLAG_COARSE);
+    standing(gate.vvar, ALL);
     for clock in [12, 31, 32, 33, i32::MAX, i32::MIN, -1_000_000] {
         let (result, _) = system(libc::SYS_clock_gettime, clock as u32 as usize);
         if result != 0 {
@@ -101,14 +99,13 @@ fn unknown_clocks_are_the_system_calls_to_refuse() {
 #[test]
 fn each_clock_has_its_own_start() {
     let gate = Gate::new();
-    standing(gate.vvar, FLAG_TSC | FLAG_COARSE);
-    for clock in clocks(PRECISE | COARSE) {
+    standing(gate.vvar, ALL);
+    for clock in 0..CLOCKS {
         set(gate.vvar, clock, 1000 * clock as u64 + 7, 123_456_789 + clock as u64);
     }
-    for clock in clocks(PRECISE | COARSE) {
+    for clock in 0..CLOCKS {
         assert_eq!(gettime(&gate, clock), [1000 * clock as u64 + 7, 123_456_789 + clock as u64]);
-        let resolution = if COARSE >> clock & 1 != 0 { 4_000_000 } else { 1 };
-        assert_eq!(pair(&gate, "__vdso_clock_getres", clock), (0, [0, resolution]));
+        assert_eq!(pair(&gate, "__vdso_clock_getres", clock), (0, [0, 1]));
         assert_eq!(gate.call("__vdso_clock_getres", [clock, 0, 0]) as i32, 0);
     }
     let mut time = [u64::MAX; 2];
@@ -122,14 +119,15 @@ fn each_clock_has_its_own_start() {
 }
 
 #[test]
-fn each_flag_stands_for_itself() {
+fn each_bit_is_a_clock() {
     let gate = Gate::new();
-    for flags in 0..8 {
-        standing(gate.vvar, flags);
-        set(gate.vvar, 1, 5, 6);
-        set(gate.vvar, 6, 5, 6);
-        assert_eq!(gettime(&gate, 1) == [5, 6], flags & FLAG_TSC != 0);
-        assert_eq!(gettime(&gate, 6) == [5, 6], flags & FLAG_COARSE != 0);
+    for known in [0, 1, 2, 1 << 4, 1 << 11, ALL] {
+        standing(gate.vvar, known);
+        for clock in [0, 1, 4, 5, 6, 7, 11] {
+            set(gate.vvar, clock, 5, 6);
+            assert_eq!(gettime(&gate, clock) == [5, 6], known >> clock & 1 != 0, "{clock} of {known:#x}");
+        }
+        assert_eq!(gate.call("__vdso_time", [0; 3]) == 5, known & 1 != 0);
     }
 }
 
@@ -138,7 +136,7 @@ proptest! {
     #[test]
     fn nanoseconds_become_seconds(seconds in 0..1u64 << 40, nanoseconds: u64) {
         let gate = Gate::new();
-        standing(gate.vvar, FLAG_TSC);
+        standing(gate.vvar, 1);
         for nanoseconds in [nanoseconds, nanoseconds % (1 << 40), nanoseconds / NANOS_PER_SEC * NANOS_PER_SEC] {
             for nanoseconds in [nanoseconds, nanoseconds.wrapping_sub(1), nanoseconds.wrapping_add(1)] {
                 set(gate.vvar, 0, seconds, nanoseconds);
@@ -155,11 +153,11 @@ proptest! {
 
     /// The code and the formula of the data page give the same time for the same counter.
     #[test]
-    fn the_counter_is_scaled_as_defined(ago in 0..1u64 << 45, multiplier in 1..1u64 << 32, shift in 24..36u64) {
+    fn the_counter_is_scaled_as_defined(ago in 0..1u64 << 45, multiplier in 1..1u64 << 32, shift in 24..36u32) {
         let gate = Gate::new();
         let base = tsc().saturating_sub(ago);
         gate.vvar.update(|vvar| {
-            vvar.flags.store(FLAG_TSC, Relaxed);
+            vvar.known.store(1 << 11, Relaxed);
             vvar.tsc_base.store(base, Relaxed);
             vvar.multiplier.store(multiplier, Relaxed);
             vvar.shift.store(shift, Relaxed);
@@ -178,7 +176,7 @@ proptest! {
 #[test]
 fn changes_are_never_seen_half_done() {
     let gate = Gate::new();
-    standing(gate.vvar, FLAG_TSC | FLAG_COARSE);
+    standing(gate.vvar, ALL);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -207,7 +205,7 @@ fn changes_are_never_seen_half_done() {
 #[test]
 fn getcpu_reads_the_number_from_the_cpu() {
     let gate = Gate::new();
-    standing(gate.vvar, FLAG_CPU);
+    gate.vvar.update(|vvar| vvar.cpu_known.store(1, Relaxed));
     let mut cpu = [u32::MAX; 2];
     let node = cpu.as_mut_ptr().wrapping_add(1) as usize;
     // The thread may move between two questions, but not for ever.

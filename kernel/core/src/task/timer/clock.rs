@@ -124,9 +124,7 @@ pub fn wall_ns() -> i64 {
 pub fn set_wall(ns: i64) {
     let unset = (clock::boot_unix_ns() as i64).saturating_add(clock::now_ns() as i64);
     CORRECTION.store(ns.saturating_sub(unset), Ordering::Relaxed);
-    for clock in [CLOCK_REALTIME, CLOCK_TAI] {
-        gate::set_clock(clock, wall_offset() as u64);
-    }
+    gate::set_wall(|| wall_offset().max(0) as u64);
     SETTINGS.fetch_add(1, Ordering::SeqCst);
     SET.wake_all();
 }
