@@ -26,14 +26,16 @@ fn kmain(boot: &'static bootloader_api::BootInfo, command_line: &'static [u8]) -
     ::log::info!("Tollgate {}", env!("CARGO_PKG_VERSION"));
     let rsdp = boot.rsdp_addr.into_option();
     let ramdisk = mm::init(boot);
+    if let Some(symbols) = fs::cpio::find(ramdisk, b"etc/tollgate/kernel.sym") {
+        panic::set_symbols(symbols);
+    }
     tty::init();
     arch::init_devices(rsdp);
     mm::gate::init();
     ::log::info!("{} CPUs, {} MiB", arch::percpu::cpu_count(), mm::frame::stats().total / 256);
-    if let Err(fs::cpio::Broken { offset, reason }) = fs::init(ramdisk) {
-        ::log::error!("the initial ramdisk is broken: {reason} (at byte {offset} of {})", ramdisk.len());
-        arch::power::report_panic();
-        arch::cpu::halt();
+    if let Err(broken) = fs::init(ramdisk) {
+        ::log::error!("the initial ramdisk is broken at byte {}: {}", broken.offset, broken.reason);
+        arch::power::off();
     }
     task::exec::start_init();
     task::sched::idle_loop()

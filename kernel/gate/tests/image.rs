@@ -1,10 +1,6 @@
 //! The image as an ELF file, and its frames in all forms: as described, as DWARF, as IA-64 records, and as the
 //! instructions themselves have it.
 
-mod common;
-#[path = "common/dwarf.rs"]
-mod dwarf;
-
 use std::process::Command;
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
@@ -14,6 +10,13 @@ use tollgate_gate::frame::{Cfa, Frame, Function, ReturnAddress};
 use tollgate_gate::image::{FUNCTIONS, PAGE_SIZE};
 use tollgate_gate::unwind::table;
 use tollgate_gate::{image, sigreturn_offset, unwind_data, uretprobe_offset, uretprobe_return_offset};
+use tollgate_unwind::dwarf::Frames;
+
+/// The DWARF frames, read as an unwinder in a process reads them.
+fn dwarf() -> Frames<'static> {
+    let index = file().section_by_name(".eh_frame_hdr").expect(".eh_frame_hdr").address();
+    Frames::new(image(), index as usize).expect("the frames")
+}
 
 const BASE: u64 = 0x7fff_f7fc_1000;
 
@@ -27,7 +30,7 @@ fn dwarf_and_ia64_and_the_description_agree_at_every_byte() {
     for function in FUNCTIONS {
         for offset in function.start..function.end {
             let described = function.frame_at(offset).expect("a frame");
-            let (_, dwarf) = dwarf::frame_at(offset as u64).expect("a DWARF frame");
+            let (_, dwarf) = dwarf().frame_at(offset as u64).expect("a DWARF frame");
             assert_eq!(&dwarf, described, "DWARF of {} + {offset}", function.name);
             let ip = BASE + offset as u64;
             let ia64 = table::find(&data, ip).expect("a table entry").frame_at(ip).expect("an IA-64 frame");
@@ -47,7 +50,7 @@ fn every_byte_of_code_has_a_frame() {
         end = function.end;
     }
     assert_eq!(end - text, file().section_by_name(".text").expect(".text").size() as usize);
-    assert!(dwarf::frame_at(text as u64 - 1).is_none() && dwarf::frame_at(end as u64).is_none());
+    assert!(dwarf().frame_at(text as u64 - 1).is_none() && dwarf().frame_at(end as u64).is_none());
 }
 
 fn instructions(function: &Function) -> impl Iterator<Item = Instruction> {

@@ -62,6 +62,19 @@ pub fn unpack(archive: &[u8], root: &Arc<Dentry>) -> Result<(), Broken> {
     }
 }
 
+/// The data of the member `name` (without leading slash), as it lies in the archive.
+pub fn find<'a>(archive: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut offset = 0;
+    loop {
+        let (member, next) = parse(archive, offset).ok()?;
+        match member.name {
+            found if found.strip_prefix(b"/").unwrap_or(found) == name => return Some(member.data),
+            TRAILER => return None,
+            _ => offset = next,
+        }
+    }
+}
+
 /// The member at `offset` and where the next one is.
 fn parse(archive: &[u8], offset: usize) -> Result<(Member<'_>, usize), &'static str> {
     let header = archive.get(offset..offset + HEADER).ok_or("it ends without a trailer")?;

@@ -361,6 +361,10 @@ impl MemoryObject for File {
         self.ops.page(index)
     }
 
+    fn identity(&self) -> usize {
+        Arc::as_ptr(self.path.inode()).cast::<()>().addr()
+    }
+
     fn describe(&self) -> Option<String> {
         let attributes = self.path.inode().attributes();
         let path = self.path.text();

@@ -25,6 +25,8 @@ const STACK_PAGES: usize = STACK_SIZE / PAGE_SIZE;
 
 static TABLE: AtomicU64 = AtomicU64::new(0);
 static IDLE_FRAMES: AtomicUsize = AtomicUsize::new(0);
+/// Kernel page tables made since boot: they stay.
+static TABLES: AtomicUsize = AtomicUsize::new(0);
 static RANGES: SpinLock<Ranges> = SpinLock::new(
     Rank::KernelSpace,
     Ranges { idle: [0; IDLE_STACKS], idle_len: 0, unused: Vec::new(), next: KSPACE_START, next_device: DEVICES },
@@ -115,9 +117,9 @@ impl Drop for KernelStack {
     }
 }
 
-/// Frames of stacks that are kept ready but nobody uses.
+/// Frames of stacks that are kept ready but nobody uses, and of the tables that stay when stacks go.
 pub(super) fn idle_frames() -> usize {
-    IDLE_FRAMES.load(Ordering::Relaxed)
+    IDLE_FRAMES.load(Ordering::Relaxed) + TABLES.load(Ordering::Relaxed)
 }
 
 /// Maps device registers, uncached, read-write, for good. `phys` needs no alignment.
@@ -190,6 +192,7 @@ fn new_table() -> Result<PhysAddr> {
     let frame = Frame::alloc_for(Purpose::Kernel).ok_or(Errno::ENOMEM)?;
     // SAFETY: the frame is ours alone.
     unsafe { page::clear(frame.as_ptr()) };
+    TABLES.fetch_add(1, Ordering::Relaxed);
     Ok(frame.into_raw())
 }
 

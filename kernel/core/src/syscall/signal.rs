@@ -21,6 +21,10 @@ fn check_set_size(size: usize) -> Result<()> {
     if size == size_of::<u64>() { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
+/// rt_sigaction(2).
+///
+/// # Errors
+/// `EINVAL` for a bad set size or signal, or a new action for SIGKILL or SIGSTOP; `EFAULT`.
 pub fn sigaction(number: i32, new: UserPtr<SigAction>, old: UserPtr<SigAction>, size: usize) -> Result<usize> {
     check_set_size(size)?;
     let new = new.non_null().map(UserPtr::read).transpose()?;
@@ -40,6 +44,10 @@ pub fn sigaction(number: i32, new: UserPtr<SigAction>, old: UserPtr<SigAction>, 
     Ok(0)
 }
 
+/// rt_sigprocmask(2).
+///
+/// # Errors
+/// `EINVAL` for a bad set size or `how`, `EFAULT`.
 pub fn sigprocmask(how: i32, new: UserPtr<u64>, old: UserPtr<u64>, size: usize) -> Result<usize> {
     check_set_size(size)?;
     let before = current().signals.mask();
@@ -58,11 +66,18 @@ pub fn sigprocmask(how: i32, new: UserPtr<u64>, old: UserPtr<u64>, size: usize) 
     Ok(0)
 }
 
+/// rt_sigreturn(2). What is in rax afterwards is the interrupted program's.
+///
+/// # Errors
+/// None; a bad frame raises SIGSEGV.
 pub fn sigreturn() -> Result<usize> {
     Ok(signal::sigreturn() as usize)
 }
 
-/// Like Linux, takes a smaller size too, and gives that much of the set.
+/// rt_sigpending(2). Like Linux, takes a smaller size too, and gives that much of the set.
+///
+/// # Errors
+/// `EINVAL` for a larger size, `EFAULT`.
 pub fn sigpending(set: UserPtr<u64>, size: usize) -> Result<usize> {
     if size > size_of::<u64>() {
         return Err(Errno::EINVAL);
@@ -72,6 +87,10 @@ pub fn sigpending(set: UserPtr<u64>, size: usize) -> Result<usize> {
     Ok(0)
 }
 
+/// rt_sigtimedwait(2).
+///
+/// # Errors
+/// `EAGAIN` after the time-out, `EINTR` when another signal came, `EINVAL`, `EFAULT`.
 pub fn sigtimedwait(set: UserPtr<u64>, info: UserAddr, timeout: UserPtr<TimeSpec>, size: usize) -> Result<usize> {
     check_set_size(size)?;
     let wanted = SigSet(set.read()?);
@@ -89,12 +108,20 @@ pub fn sigtimedwait(set: UserPtr<u64>, info: UserAddr, timeout: UserPtr<TimeSpec
     Ok(usize::from(signal.number()))
 }
 
+/// rt_sigsuspend(2).
+///
+/// # Errors
+/// `ERESTARTNOHAND` always, unless an argument is bad: `EINVAL`, `EFAULT`.
 pub fn sigsuspend(mask: UserPtr<u64>, size: usize) -> Result<usize> {
     check_set_size(size)?;
     signal::set_temporary_mask(SigSet(mask.read()?));
     signal::pause()
 }
 
+/// sigaltstack(2).
+///
+/// # Errors
+/// `EPERM` while the stack is in use, `ENOMEM` when the new one is too small, `EINVAL`, `EFAULT`.
 pub fn sigaltstack(new: UserPtr<SigStack>, old: UserPtr<SigStack>) -> Result<usize> {
     let new = new.non_null().map(UserPtr::read).transpose()?;
     let before = signal::altstack(new)?;
@@ -104,6 +131,9 @@ pub fn sigaltstack(new: UserPtr<SigStack>, old: UserPtr<SigStack>) -> Result<usi
     Ok(0)
 }
 
+/// The lowest code whose siginfo has a known layout.
+const SI_DETHREAD: i32 = -7;
+
 /// siginfo_t as user space sees it: what the kernel keeps, then zeros.
 fn write_info(to: UserAddr, info: &SigInfo) -> Result<()> {
     user::write_bytes(to, info.as_bytes())?;
@@ -112,13 +142,17 @@ fn write_info(to: UserAddr, info: &SigInfo) -> Result<()> {
     if written == rest { Ok(()) } else { Err(Errno::EFAULT) }
 }
 
-/// siginfo_t as sigqueue(3) gives it. What the kernel would not keep must be zero.
+/// siginfo_t as sigqueue(3) gives it. Where the code does not say what it holds, what the kernel would not keep must be
+/// zero.
 fn read_info(from: UserAddr, signal: Option<Signal>) -> Result<SigInfo> {
     let mut info: SigInfo = UserPtr::new(from).read()?;
-    let mut rest = [0; SIGINFO_SIZE - size_of::<SigInfo>()];
-    user::read_bytes(from.wrapping_add(size_of::<SigInfo>() as u64), &mut rest)?;
-    if rest.iter().any(|&byte| byte != 0) {
-        return Err(Errno::E2BIG);
+    let known = matches!(info.code, SI_DETHREAD..=code::SI_USER | code::SI_KERNEL);
+    if !known {
+        let mut rest = [0; SIGINFO_SIZE - size_of::<SigInfo>()];
+        user::read_bytes(from.wrapping_add(size_of::<SigInfo>() as u64), &mut rest)?;
+        if rest.iter().any(|&byte| byte != 0) {
+            return Err(Errno::E2BIG);
+        }
     }
     info.signo = signal.map_or(0, |signal| i32::from(signal.number()));
     Ok(info)
@@ -154,6 +188,10 @@ fn check_permission(target: &Task, signal: Option<Signal>, tree: Option<&tree::T
     if signal == Some(Signal::SIGCONT) && same_session() { Ok(()) } else { Err(Errno::EPERM) }
 }
 
+/// kill(2).
+///
+/// # Errors
+/// `ESRCH` when there is nobody, `EPERM` when none of them may be sent to, `EINVAL` for a bad signal.
 pub fn kill(pid: i32, number: i32) -> Result<usize> {
     let me = &current().process;
     // A bad number is found only once there is someone to send it to, as on Linux; but whom it is for decides nothing.
@@ -235,10 +273,18 @@ fn kill_thread(pid: Option<i32>, tid: i32, number: i32) -> Result<usize> {
     Ok(0)
 }
 
+/// tkill(2).
+///
+/// # Errors
+/// `ESRCH`, `EPERM`, `EINVAL`; `EAGAIN` when the receiver's queue is full.
 pub fn tkill(tid: i32, number: i32) -> Result<usize> {
     kill_thread(None, tid, number)
 }
 
+/// tgkill(2).
+///
+/// # Errors
+/// As [`tkill`]; also `ESRCH` when the thread is not of that process.
 pub fn tgkill(pid: i32, tid: i32, number: i32) -> Result<usize> {
     kill_thread(Some(pid), tid, number)
 }
@@ -254,6 +300,11 @@ fn check_queue_permission(task: &Task, signal: Option<Signal>, info: &SigInfo) -
     if info.code > 0 { Ok(()) } else { check_permission(task, signal, None) }
 }
 
+/// rt_sigqueueinfo(2).
+///
+/// # Errors
+/// `EAGAIN` when the receiver's queue is full, `EPERM`, also for siginfo that pretends to come from the kernel or kill(2);
+/// `ESRCH`, `EINVAL`, `EFAULT`, `E2BIG`.
 pub fn sigqueueinfo(pid: i32, number: i32, info: UserAddr) -> Result<usize> {
     let signal = signal_or_probe(number);
     let info = read_info(info, signal.unwrap_or(None))?;
@@ -269,6 +320,10 @@ pub fn sigqueueinfo(pid: i32, number: i32, info: UserAddr) -> Result<usize> {
     Ok(0)
 }
 
+/// rt_tgsigqueueinfo(2).
+///
+/// # Errors
+/// As [`sigqueueinfo`].
 pub fn tgsigqueueinfo(pid: i32, tid: i32, number: i32, info: UserAddr) -> Result<usize> {
     let signal = signal_or_probe(number);
     let info = read_info(info, signal.unwrap_or(None))?;

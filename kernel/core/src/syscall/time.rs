@@ -14,12 +14,20 @@ use crate::task::timer::clock::{self, Clock};
 /// Every clock here counts nanoseconds.
 const RESOLUTION: TimeSpec = TimeSpec { sec: 0, nsec: 1 };
 
+/// clock_gettime(2).
+///
+/// # Errors
+/// `EINVAL` for an unknown clock, `EFAULT`.
 pub fn clock_gettime(id: i32, time: UserPtr<TimeSpec>) -> Result<usize> {
     let now = Clock::find(id)?.now();
     time.write(&TimeSpec::from_nanos(now))?;
     Ok(0)
 }
 
+/// clock_getres(2).
+///
+/// # Errors
+/// `EINVAL` for an unknown clock, `EFAULT`.
 pub fn clock_getres(id: i32, resolution: UserPtr<TimeSpec>) -> Result<usize> {
     Clock::find(id)?;
     if let Some(resolution) = resolution.non_null() {
@@ -28,6 +36,10 @@ pub fn clock_getres(id: i32, resolution: UserPtr<TimeSpec>) -> Result<usize> {
     Ok(0)
 }
 
+/// clock_settime(2).
+///
+/// # Errors
+/// `EINVAL` for a clock that cannot be set or a bad time, `EPERM`, `EFAULT`.
 pub fn clock_settime(id: i32, time: UserPtr<TimeSpec>) -> Result<usize> {
     if id != CLOCK_REALTIME {
         return Err(Errno::EINVAL); // The other clocks go by themselves.
@@ -52,6 +64,10 @@ fn set_wall(ns: i64) -> Result<usize> {
 /// The time zone that settimeofday(2) keeps for those who still ask.
 static ZONE: [AtomicI32; 2] = [AtomicI32::new(0), AtomicI32::new(0)];
 
+/// gettimeofday(2).
+///
+/// # Errors
+/// `EFAULT`.
 pub fn gettimeofday(time: UserPtr<TimeVal>, zone: UserPtr<TimeZone>) -> Result<usize> {
     if let Some(time) = time.non_null() {
         time.write(&TimeVal::from_nanos(clock::wall_ns()))?;
@@ -63,6 +79,10 @@ pub fn gettimeofday(time: UserPtr<TimeVal>, zone: UserPtr<TimeZone>) -> Result<u
     Ok(0)
 }
 
+/// settimeofday(2).
+///
+/// # Errors
+/// `EINVAL` for a bad time or zone, `EPERM`, `EFAULT`.
 pub fn settimeofday(time: UserPtr<TimeVal>, zone: UserPtr<TimeZone>) -> Result<usize> {
     let time = time.non_null().map(UserPtr::read).transpose()?;
     let zone = zone.non_null().map(UserPtr::read).transpose()?;
@@ -80,6 +100,10 @@ pub fn settimeofday(time: UserPtr<TimeVal>, zone: UserPtr<TimeZone>) -> Result<u
     time.map_or(Ok(0), set_wall)
 }
 
+/// time(2).
+///
+/// # Errors
+/// `EFAULT`.
 pub fn time(to: UserPtr<i64>) -> Result<usize> {
     let seconds = clock::wall_ns().div_euclid(NANOS);
     if let Some(to) = to.non_null() {
@@ -88,11 +112,19 @@ pub fn time(to: UserPtr<i64>) -> Result<usize> {
     Ok(seconds as usize)
 }
 
+/// nanosleep(2).
+///
+/// # Errors
+/// `ERESTARTBLOCK` when a signal came, `EINVAL`, `EFAULT`.
 pub fn nanosleep(duration: UserPtr<TimeSpec>, remaining: UserPtr<TimeSpec>) -> Result<usize> {
     let duration = duration.read()?.to_nanos().ok_or(Errno::EINVAL)?;
     sleep(arch::clock::now_ns().saturating_add(duration as u64), remaining)
 }
 
+/// clock_nanosleep(2). Sleeping by CPU time is not supported.
+///
+/// # Errors
+/// `ERESTARTBLOCK` or (with TIMER_ABSTIME) `ERESTARTNOHAND` when a signal came, `EINVAL`, `ENOTSUP`, `EFAULT`.
 pub fn clock_nanosleep(id: i32, flags: i32, time: UserPtr<TimeSpec>, remaining: UserPtr<TimeSpec>) -> Result<usize> {
     if id == CLOCK_THREAD_CPUTIME_ID {
         return Err(Errno::EINVAL); // It would sleep for ever.

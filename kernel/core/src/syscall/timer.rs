@@ -11,7 +11,7 @@ use crate::arch;
 use crate::mm::user::UserPtr;
 use crate::task::current;
 use crate::task::process::find_task;
-use crate::task::signal::Signal;
+use crate::task::signal::{Charge, Signal};
 use crate::task::timer::clock::{Clock, monotonic_at};
 use crate::task::timer::posix::{Notify, PosixTimer};
 use crate::task::timer::process::{CpuTimer, Setting};
@@ -42,6 +42,10 @@ fn nanos(time: TimeVal) -> Result<u64> {
     time.to_nanos().map(|ns| ns as u64).ok_or(Errno::EINVAL)
 }
 
+/// getitimer(2).
+///
+/// # Errors
+/// `EINVAL`, `EFAULT`.
 pub fn getitimer(number: i32, setting: UserPtr<ITimerVal>) -> Result<usize> {
     let timers = &current().process.timers;
     let now = match which(number)? {
@@ -52,6 +56,10 @@ pub fn getitimer(number: i32, setting: UserPtr<ITimerVal>) -> Result<usize> {
     Ok(0)
 }
 
+/// setitimer(2).
+///
+/// # Errors
+/// `EINVAL`, `EFAULT`.
 pub fn setitimer(number: i32, new: UserPtr<ITimerVal>, old: UserPtr<ITimerVal>) -> Result<usize> {
     let timers = &current().process.timers;
     // A null pointer disarms, which Linux calls a mistake of the caller and does all the same.
@@ -67,6 +75,10 @@ pub fn setitimer(number: i32, new: UserPtr<ITimerVal>, old: UserPtr<ITimerVal>) 
     Ok(0)
 }
 
+/// alarm(2).
+///
+/// # Errors
+/// None.
 pub fn alarm(seconds: u32) -> Result<usize> {
     let setting = Setting { value: u64::from(seconds) * NANOS as u64, interval: 0 };
     let left = current().process.timers.set_real(setting).value;
@@ -75,6 +87,10 @@ pub fn alarm(seconds: u32) -> Result<usize> {
     Ok(if left == 0 { 0 } else { rounded.max(1) as usize })
 }
 
+/// timer_create(2). CPU-time clocks are not supported.
+///
+/// # Errors
+/// `EINVAL` for a bad clock, signal or thread, `ENOTSUP`, `EAGAIN` at the limit of queued signals, `EFAULT`.
 pub fn timer_create(clock: i32, event: UserPtr<SigEvent>, id: UserPtr<i32>) -> Result<usize> {
     let event = event.non_null().map(UserPtr::read).transpose()?;
     let wall = match Clock::find(clock)? {
@@ -88,7 +104,8 @@ pub fn timer_create(clock: i32, event: UserPtr<SigEvent>, id: UserPtr<i32>) -> R
         Some(event) => notification(&event)?,
     };
     let value = event.map(|event| event.value);
-    let number = process.timers.add_posix(|number| PosixTimer::new(number, process, notify, value, wall));
+    let charge = Charge::new(process, current().creds().user.clone()).ok_or(Errno::EAGAIN)?;
+    let number = process.timers.add_posix(|number| PosixTimer::new(number, process, charge, notify, value, wall));
     if let Err(error) = id.write(&number) {
         process.timers.remove_posix(number);
         return Err(error);
@@ -121,6 +138,10 @@ fn show_spec(setting: Setting) -> ITimerSpec {
     ITimerSpec { interval: show(setting.interval), value: show(setting.value) }
 }
 
+/// timer_settime(2).
+///
+/// # Errors
+/// `EINVAL`, `EFAULT`.
 pub fn timer_settime(id: i32, flags: i32, new: UserPtr<ITimerSpec>, old: UserPtr<ITimerSpec>) -> Result<usize> {
     let new = new.read()?;
     let value = new.value.to_nanos().ok_or(Errno::EINVAL)?;
@@ -140,16 +161,28 @@ pub fn timer_settime(id: i32, flags: i32, new: UserPtr<ITimerSpec>, old: UserPtr
     Ok(0)
 }
 
+/// timer_gettime(2).
+///
+/// # Errors
+/// `EINVAL`, `EFAULT`.
 pub fn timer_gettime(id: i32, setting: UserPtr<ITimerSpec>) -> Result<usize> {
     let left = find(id)?.remaining();
     setting.write(&show_spec(left))?;
     Ok(0)
 }
 
+/// timer_getoverrun(2).
+///
+/// # Errors
+/// `EINVAL`.
 pub fn timer_getoverrun(id: i32) -> Result<usize> {
     Ok(find(id)?.overrun() as usize)
 }
 
+/// timer_delete(2).
+///
+/// # Errors
+/// `EINVAL`.
 pub fn timer_delete(id: i32) -> Result<usize> {
     if current().process.timers.remove_posix(id) { Ok(0) } else { Err(Errno::EINVAL) }
 }

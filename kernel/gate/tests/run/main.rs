@@ -1,8 +1,6 @@
 //! Runs the image's code on this machine, mapped as a kernel would map it.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
-#[path = "../common/dwarf.rs"]
-mod dwarf;
 mod mapped;
 mod step;
 mod time;

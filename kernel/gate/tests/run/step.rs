@@ -7,8 +7,9 @@ use tollgate_gate::frame::{Cfa, Frame, REGISTERS, ReturnAddress};
 use tollgate_gate::image::FUNCTIONS;
 use tollgate_gate::unwind::table;
 use tollgate_gate::{sigreturn_offset, unwind_data, uretprobe_offset, uretprobe_return_offset};
+use tollgate_unwind::dwarf::Frames;
+use tollgate_unwind::image::Image;
 
-use crate::dwarf;
 use crate::mapped::Gate;
 
 /// Where libc's `ucontext_t` has the registers, by DWARF number.
@@ -85,7 +86,9 @@ fn check(what: &str, rip: u64, rsp: u64, frame: &Frame, cfa_known: bool) {
 fn unwind(rip: u64, rsp: u64) {
     let base = BASE.load(Relaxed);
     let data = unwind_data(base);
-    let (_, by_dwarf) = dwarf::frame_at(rip - base).expect("a DWARF frame");
+    let gate = Image { base, bytes: tollgate_gate::image() };
+    let frames = Frames::new(gate.bytes, gate.frame_index().expect("an index")).expect("the frames");
+    let (_, by_dwarf) = frames.frame_at(rip - base).expect("a DWARF frame");
     let by_ia64 = table::find(&data, rip).expect("a table entry").frame_at(rip).expect("an IA-64 frame");
     check("DWARF", rip, rsp, &by_dwarf, true);
     check("IA-64", rip, rsp, &by_ia64, by_ia64.return_address != ReturnAddress::Unknown);

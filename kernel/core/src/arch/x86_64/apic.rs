@@ -18,8 +18,6 @@ pub mod vector {
     pub const RESCHEDULE: u8 = 0xf0;
     /// "Look at your TLB mailbox."
     pub const TLB: u8 = 0xf1;
-    /// "Stop, for good."
-    pub const HALT: u8 = 0xf2;
     /// What the APIC delivers when an interrupt vanished.
     pub const SPURIOUS: u8 = 0xff;
 }

@@ -1,6 +1,6 @@
 //! Interrupts from devices and other CPUs, by vector.
 use super::apic::{self, vector};
-use super::{clock, cpu, tlb, uart};
+use super::{clock, tlb, uart};
 
 /// Handles one interrupt. Interrupts are off. `from_user`: it came while user code ran.
 pub(super) fn dispatch(number: u8, from_user: bool) {
@@ -15,7 +15,6 @@ pub(super) fn dispatch(number: u8, from_user: bool) {
             apic::end_of_interrupt();
             tlb::poll();
         }
-        vector::HALT => cpu::halt(),
         COM1 => {
             uart::interrupt();
             apic::end_of_interrupt();

@@ -1,5 +1,5 @@
 //! Turning the machine off or round.
-use super::{acpi, cpu, percpu, port};
+use super::{acpi, cpu, port};
 use crate::sync::Once;
 
 static TABLES: Once<(Option<(u16, u16)>, Option<(u16, u8)>)> = Once::new();
@@ -19,6 +19,11 @@ pub fn off() -> ! {
     cpu::halt()
 }
 
+/// Stops this CPU for good, and leaves the machine on (RB_HALT_SYSTEM).
+pub fn halt() -> ! {
+    cpu::halt()
+}
+
 /// Resets the machine: by ACPI, else by the keyboard controller.
 pub fn restart() -> ! {
     if let Some(&(_, Some((port, value)))) = TABLES.get() {
@@ -27,16 +32,6 @@ pub fn restart() -> ! {
     }
     // SAFETY: the keyboard controller's command port; FEh pulses the reset line.
     unsafe { port::write(0x64, 0xfe) };
-    cpu::halt()
-}
-
-/// Stops all CPUs for good, the machine stays on.
-pub fn halt() -> ! {
-    percpu::cli();
-    let me = percpu::cpu_id();
-    for other in (0..percpu::cpu_count()).filter(|&cpu| cpu != me) {
-        super::send_ipi(other, super::vector::HALT);
-    }
     cpu::halt()
 }
 

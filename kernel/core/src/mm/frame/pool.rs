@@ -177,7 +177,7 @@ pub fn stats() -> Stats {
     drop(pool);
     let total = TOTAL.load(Ordering::Relaxed);
     let idle = free + cached + kspace::idle_frames() + heap::idle_frames() + space::idle_frames();
-    Stats { total, used: total - idle }
+    Stats { total, used: total.saturating_sub(idle) }
 }
 
 /// Called by system calls before they make kernel objects (fork, open, mmap ...).

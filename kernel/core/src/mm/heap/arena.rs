@@ -1,7 +1,6 @@
 //! Middle-sized objects: `linked_list_allocator` over arenas of consecutive frames.
 use core::alloc::Layout;
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 use linked_list_allocator::Heap;
 
@@ -21,26 +20,33 @@ struct Arena {
 }
 
 /// Every arena; the list is short, since few objects are of this size.
-struct Arenas(*mut Arena);
+struct Arenas {
+    head: *mut Arena,
+    count: usize,
+    /// Arenas without any object: one at most is kept.
+    empty: usize,
+    /// Bytes of objects in all of them.
+    used: usize,
+}
 
 // SAFETY: the arenas belong to whoever holds the lock around this.
 unsafe impl Send for Arenas {}
 
-static ARENAS: SpinLock<Arenas> = SpinLock::new(Rank::Heap, Arenas(null_mut()));
-static IDLE_FRAMES: AtomicUsize = AtomicUsize::new(0);
+static ARENAS: SpinLock<Arenas> = SpinLock::new(Rank::Heap, Arenas { head: null_mut(), count: 0, empty: 0, used: 0 });
 
-/// Frames of empty arenas.
+/// Frames that arenas have beyond what the living objects would need if they were packed.
 pub(super) fn idle_frames() -> usize {
-    IDLE_FRAMES.load(Ordering::Relaxed)
+    let arenas = ARENAS.lock();
+    arenas.count * FRAMES - arenas.used.div_ceil(PAGE_SIZE)
 }
 
 /// An object; null when there is no memory.
 pub(super) fn alloc(layout: Layout) -> *mut u8 {
     let mut arenas = ARENAS.lock();
-    let mut arena = arenas.0;
+    let mut arena = arenas.head;
     // SAFETY: arenas in the list are whole and ours while the lock is held.
     while let Some(this) = unsafe { arena.as_mut() } {
-        if let Some(object) = this.take(layout) {
+        if let Some(object) = arenas.take(this, layout) {
             return object.as_ptr();
         }
         arena = this.next;
@@ -53,12 +59,13 @@ pub(super) fn alloc(layout: Layout) -> *mut u8 {
     // SAFETY: the frames are ours; the header is at their start, and the heap's part follows it.
     let this = unsafe {
         let heap = Heap::new(arena.cast::<u8>().add(header), BYTES - header);
-        arena.write(Arena { next: arenas.0, heap });
+        arena.write(Arena { next: arenas.head, heap });
         &mut *arena
     };
-    arenas.0 = arena;
-    IDLE_FRAMES.fetch_add(FRAMES, Ordering::Relaxed);
-    this.take(layout).map_or(null_mut(), NonNull::as_ptr)
+    arenas.head = arena;
+    arenas.count += 1;
+    arenas.empty += 1;
+    arenas.take(this, layout).map_or(null_mut(), NonNull::as_ptr)
 }
 
 /// Takes an object back.
@@ -70,34 +77,39 @@ pub(super) unsafe fn free(object: *mut u8, layout: Layout) {
     let arena = object.wrapping_sub(object as usize % BYTES).cast::<Arena>();
     // SAFETY: the object's arena starts at the multiple of its size below, and is ours while the lock is held; the
     // object is not null, being an object.
-    let this = unsafe {
-        (*arena).heap.deallocate(NonNull::new_unchecked(object), layout);
-        &mut *arena
-    };
+    let this = unsafe { &mut *arena };
+    let before = this.heap.used();
+    // SAFETY: as above; the object came from this heap with this layout.
+    unsafe { this.heap.deallocate(NonNull::new_unchecked(object), layout) };
+    arenas.used -= before - this.heap.used();
     if this.heap.used() > 0 {
         return;
     }
-    if IDLE_FRAMES.load(Ordering::Relaxed) == 0 {
-        IDLE_FRAMES.store(FRAMES, Ordering::Relaxed);
+    if arenas.empty == 0 {
+        arenas.empty = 1;
         return;
     }
-    let mut link = &mut arenas.0;
+    let next = this.next;
+    arenas.count -= 1;
+    let mut link = &mut arenas.head;
     while *link != arena {
         // SAFETY: the arena is in the list, so every link before it leads to one.
         link = unsafe { &mut (**link).next };
     }
-    *link = this.next;
+    *link = next;
     // SAFETY: nothing in the arena is in use, and it is out of the list.
     unsafe { give_frames(arena.cast(), FRAMES) };
 }
 
-impl Arena {
-    fn take(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        let was_idle = self.heap.used() == 0;
-        let object = self.heap.allocate_first_fit(layout).ok()?;
-        if was_idle {
-            IDLE_FRAMES.fetch_sub(FRAMES, Ordering::Relaxed);
+impl Arenas {
+    /// Takes an object from `arena`, if one fits.
+    fn take(&mut self, arena: &mut Arena, layout: Layout) -> Option<NonNull<u8>> {
+        let before = arena.heap.used();
+        let object = arena.heap.allocate_first_fit(layout).ok()?;
+        if before == 0 {
+            self.empty -= 1;
         }
+        self.used += arena.heap.used() - before;
         Some(object)
     }
 }

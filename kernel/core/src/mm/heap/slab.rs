@@ -83,6 +83,10 @@ struct Partial {
     head: *mut Slab,
     /// Slabs in the list without any object in use: one at most is kept.
     empty: usize,
+    /// Slabs in all, listed or full.
+    slabs: usize,
+    /// Objects handed out (to a stock or to callers).
+    in_use: usize,
 }
 
 // SAFETY: the slabs belong to whoever holds the lock around this.
@@ -95,16 +99,23 @@ struct Stock {
 }
 
 static PARTIAL: [SpinLock<Partial>; CLASSES] =
-    [const { SpinLock::new(Rank::Heap, Partial { head: null_mut(), empty: 0 }) }; CLASSES];
+    [const { SpinLock::new(Rank::Heap, Partial { head: null_mut(), empty: 0, slabs: 0, in_use: 0 }) }; CLASSES];
 static STOCKS: PerCpu<[Stock; CLASSES]> = PerCpu(
     [const { Slot([const { Stock { head: AtomicPtr::new(null_mut()), len: AtomicUsize::new(0) } }; CLASSES]) };
         MAX_CPUS],
 );
-static IDLE_FRAMES: AtomicUsize = AtomicUsize::new(0);
 
-/// Frames of empty slabs.
+/// Frames that slabs have beyond what the living objects would need if they were packed: so the count of frames in use
+/// follows from what lives alone, and not from how it came to be.
 pub(super) fn idle_frames() -> usize {
-    IDLE_FRAMES.load(Ordering::Relaxed)
+    (0..CLASSES)
+        .map(|class| {
+            let partial = PARTIAL[class].lock();
+            let stocked: usize = STOCKS.all().map(|stocks| stocks[class].len.load(Ordering::Relaxed)).sum();
+            let needed = partial.in_use.saturating_sub(stocked).div_ceil(objects(class));
+            partial.slabs.saturating_sub(needed) * slab_frames(class)
+        })
+        .sum()
 }
 
 /// An object of `class`; null when there is no memory.
@@ -182,7 +193,8 @@ impl Partial {
         }
         // SAFETY: the frames are ours, and a slab's header fits and is aligned at their start.
         unsafe { slab.write(Slab { next: null_mut(), prev: null_mut(), free: null_mut(), in_use: 0, fresh: 0 }) };
-        self.count_empty(class, 1);
+        self.empty += 1;
+        self.slabs += 1;
         // SAFETY: the slab is not in the list.
         unsafe { self.link(slab) };
         true
@@ -206,8 +218,9 @@ impl Partial {
             };
             slab.in_use += 1;
             if slab.in_use == 1 {
-                self.count_empty(class, -1);
+                self.empty -= 1;
             }
+            self.in_use += 1;
             if (*self.head).in_use as usize == objects(class) {
                 self.unlink(self.head);
             }
@@ -227,6 +240,7 @@ impl Partial {
             object.cast::<*mut u8>().write((*slab).free);
             (*slab).free = object;
             (*slab).in_use -= 1;
+            self.in_use -= 1;
             let in_use = (*slab).in_use as usize;
             if in_use == objects(class) - 1 {
                 self.link(slab);
@@ -234,18 +248,13 @@ impl Partial {
             if in_use == 0 {
                 if self.empty > 0 {
                     self.unlink(slab);
+                    self.slabs -= 1;
                     give_frames(slab.cast(), slab_frames(class));
                 } else {
-                    self.count_empty(class, 1);
+                    self.empty += 1;
                 }
             }
         }
-    }
-
-    fn count_empty(&mut self, class: usize, change: isize) {
-        self.empty = self.empty.wrapping_add_signed(change);
-        let frames = change * slab_frames(class) as isize;
-        IDLE_FRAMES.fetch_add(frames as usize, Ordering::Relaxed);
     }
 
     /// # Safety

@@ -88,7 +88,7 @@ pub trait MemoryObject: Send + Sync {
     /// `ENXIO` past the object's end (becomes SIGBUS), `ENOMEM`.
     fn page(&self, index: u64) -> Result<Frame>;
 
-    /// The same page if it is at hand already; for looking without faulting.
+    /// The same page if it is at hand already: for mincore, and to map more than was asked for.
     fn page_at_hand(&self, index: u64) -> Option<Frame> {
         let _ = index;
         None

@@ -18,7 +18,7 @@ use crate::arch::{clock, send_ipi, tlb, vector};
 use crate::mm::space::AddressSpace;
 use crate::sync::{Sleep, might_sleep};
 
-/// How long a task runs while others wait, nanoseconds.
+/// How long a task of nice value 0 runs while others wait, and between clock ticks, nanoseconds.
 pub const SLICE_NS: u64 = 5_000_000;
 
 /// What the scheduler keeps of each task.
@@ -30,7 +30,7 @@ pub struct SchedState {
     cpu: AtomicUsize,
     /// CPUs it may run on, one bit each.
     affinity: AtomicU64,
-    /// Its niceness, -20 to 19.
+    /// How little of a CPU it wants while others wait: -20 to 19.
     nice: AtomicI8,
     /// Its address space as the CPU uses it: what `Task::space` holds, without the lock.
     space: AtomicPtr<AddressSpace>,
@@ -61,24 +61,24 @@ impl SchedState {
         Self { affinity: AtomicU64::new(maker.affinity()), nice, ..Self::new() }
     }
 
-    /// Its niceness, -20 (most CPU time) to 19 (least).
+    /// CPUs it may run on, one bit each; bits of absent CPUs mean nothing.
+    pub fn affinity(&self) -> u64 {
+        self.affinity.load(Ordering::Relaxed)
+    }
+
+    /// Its nice value, -20 to 19 (getpriority).
     pub fn nice(&self) -> i32 {
         i32::from(self.nice.load(Ordering::Relaxed))
     }
 
-    /// Sets the niceness, -20 to 19; it counts from the next time slice on.
+    /// Sets its nice value; the caller has cut it to -20 to 19.
     pub fn set_nice(&self, nice: i32) {
         self.nice.store(nice as i8, Ordering::Relaxed);
     }
 
-    /// How long it runs while others wait, nanoseconds: tasks take turns, so the length of a turn is their share.
+    /// Its turn on the CPU while others wait, nanoseconds: from 1 ms to 10 ms, so that its share follows.
     fn slice_ns(&self) -> u64 {
-        SLICE_NS * (20 - self.nice()) as u64 / 20
-    }
-
-    /// CPUs it may run on, one bit each; bits of absent CPUs mean nothing.
-    pub fn affinity(&self) -> u64 {
-        self.affinity.load(Ordering::Relaxed)
+        u64::from((20 - self.nice()).unsigned_abs()).max(4) * SLICE_NS / 20
     }
 
     /// Whether it may run on `cpu`.
@@ -304,14 +304,13 @@ fn schedule() {
     };
     // SAFETY: this CPU owns a share in the next task (or it is idle, which lives forever).
     let next = unsafe { &*next_ptr };
-    let slice = next.sched.slice_ns();
-    cpu.sched.slice_end.set(now + slice);
+    cpu.sched.slice_end.set(now + next.sched.slice_ns());
     if next_ptr == prev_ptr {
         percpu::irq_enable();
         return;
     }
-    if next_ptr != cpu.sched.idle() && (!cpu.sched.ticking.replace(true) || slice < SLICE_NS) {
-        clock::wake_at(now + slice.min(SLICE_NS));
+    if next_ptr != cpu.sched.idle() && !cpu.sched.ticking.replace(true) {
+        clock::wake_at(now + SLICE_NS);
     }
     next.sched.on_cpu.store(true, Ordering::Release);
     cpu.sched.leaving.set(Some(leaving));

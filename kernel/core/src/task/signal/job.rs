@@ -138,7 +138,7 @@ pub(super) fn thread_gone(task: &Task) {
     }
 }
 
-/// SIGCONT, or the end by SIGKILL: ends a stop, complete or not.
+/// SIGCONT: ends a stop, complete or not. The threads that wake, or were on their way to stop, tell the parent.
 pub(super) fn end_stop(threads: &Threads, state: &mut State) {
     state.job.continues = state.job.continues.wrapping_add(1);
     let Some(signal) = state.job.stop.take() else { return };
@@ -152,11 +152,18 @@ pub(super) fn end_stop(threads: &Threads, state: &mut State) {
     }
     for thread in &threads.list {
         thread.signals.must_stop.store(false, Ordering::Relaxed);
-        thread.gates.set(TaskFlag::Notify);
         if thread.signals.stopped.swap(false, Ordering::Relaxed) {
             sched::wake(thread);
         }
     }
+}
+
+/// The process is about to die: no stop is of interest any more. The caller kills the threads.
+pub(super) fn abandon(threads: &Threads, state: &mut State) {
+    for thread in &threads.list {
+        thread.signals.must_stop.store(false, Ordering::Relaxed);
+    }
+    state.job = Job { continues: state.job.continues.wrapping_add(1), ..Job::default() };
 }
 
 /// Stops the current thread if it is to stop, until it may go on; and tells the parent what it is to be told. Part of
@@ -179,6 +186,8 @@ pub(super) fn gate(task: &Task) {
             return;
         }
         sleep_stopped(task);
+        // What was sent meanwhile chose nobody.
+        process.signals.lock().recompute(task);
     }
 }
 

@@ -29,6 +29,7 @@ pub use life::{Sets, action, exec, exit_process, exit_thread, notify_exit, set_a
 pub use mask::{
     blocked_pending, is_blocked_or_ignored, is_pending, pause, restore_mask, set_mask, set_temporary_mask, wait_for,
 };
+pub use queue::Charge;
 pub use restart::{restart, restart_with};
 pub(in crate::task) use send::send_timer;
 pub use send::{force_fault, kill_thread, send_kernel, send_process, send_self, send_task, sent_by_current};

@@ -31,11 +31,11 @@ pub(super) struct Entry {
 }
 
 /// One queued signal counted against its receiver's user (RLIMIT_SIGPENDING).
-pub(super) struct Charge(Arc<User>);
+pub struct Charge(Arc<User>);
 
 impl Charge {
-    /// Counts one signal to `process`; `None` at the limit.
-    pub(super) fn new(process: &Process, user: Arc<User>) -> Option<Self> {
+    /// Counts one signal to `process`, whose user is `user`; `None` at the limit.
+    pub fn new(process: &Process, user: Arc<User>) -> Option<Self> {
         let limit = process.limits.soft(Resource::PendingSignals);
         let before = user.pending_signals.fetch_add(1, Ordering::Relaxed);
         let charge = Self(user);

@@ -174,19 +174,21 @@ fn choose(
 ) {
     let takes = |task: &&Arc<Task>| {
         let signals = &task.signals;
-        !signals.mask().has(signal) && !signals.killed.load(Ordering::Relaxed) && !task.exited.load(Ordering::Relaxed)
+        !signals.mask().has(signal)
+            // A stopped process dies of SIGKILL alone; all else waits until it goes on.
+            && (signal == Signal::SIGKILL || !signals.stopped.load(Ordering::Relaxed))
+            && !signals.killed.load(Ordering::Relaxed)
+            && !task.exited.load(Ordering::Relaxed)
     };
-    let wants = |task: &&Arc<Task>| {
-        takes(task) && !task.signals.stopped.load(Ordering::Relaxed) && !task.gates.has(TaskFlag::Signal)
-    };
+    let is_idle = |task: &&Arc<Task>| takes(task) && !task.gates.has(TaskFlag::Signal);
     let chosen = match to {
         Some(task) => Some(task).filter(takes),
         // One that has nothing else to do; failing that all who could take it are busy, and find it when they go on.
-        None => threads.list.iter().find(wants).or_else(|| threads.list.iter().find(takes)),
+        None => threads.list.iter().find(is_idle).or_else(|| threads.list.iter().find(takes)),
     };
     let Some(chosen) = chosen.cloned() else { return };
     if is_fatal(process, &state, &chosen, signal) {
-        state.job = job::Job::default();
+        job::abandon(&threads, &mut state);
         process.begin_group_exit(&mut threads, WaitStatus::signaled(signal.number(), false));
         threads.list.iter().for_each(kill_thread);
         return;

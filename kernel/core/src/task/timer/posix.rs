@@ -10,7 +10,7 @@ use super::process::{Setting, next_multiple};
 use super::{Expire, Timer, arm, cancel};
 use crate::arch::clock;
 use crate::sync::{Rank, SpinLock};
-use crate::task::signal::{self, Signal};
+use crate::task::signal::{self, Charge, Signal};
 use crate::task::{Process, Task};
 
 /// A timer whose signal is ignored still counts its periods, but looks no more often than this, nanoseconds.
@@ -37,6 +37,8 @@ pub struct PosixTimer {
     /// Whether its absolute times are by the wall clock.
     pub wall: bool,
     state: SpinLock<State>,
+    /// It counts as one queued signal of its maker's.
+    _charge: Charge,
 }
 
 #[derive(Default)]
@@ -51,7 +53,14 @@ struct State {
 
 impl PosixTimer {
     /// A disarmed timer of the process.
-    pub fn new(id: i32, process: &Arc<Process>, notify: Notify, value: Option<u64>, wall: bool) -> Arc<Self> {
+    pub fn new(
+        id: i32,
+        process: &Arc<Process>,
+        charge: Charge,
+        notify: Notify,
+        value: Option<u64>,
+        wall: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id,
             timer: Timer::new(),
@@ -60,6 +69,7 @@ impl PosixTimer {
             value: value.unwrap_or(id as u64),
             wall,
             state: SpinLock::new(Rank::Timers, State::default()),
+            _charge: charge,
         })
     }
 
