@@ -1,8 +1,8 @@
-//! The kernel's own address ranges: stacks with guard pages, device registers.
-use alloc::vec::Vec;
+//! The kernel's own address ranges: stacks with guard pages, large objects in scattered frames, device registers.
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tollgate_abi::{Errno, Result};
+use tollgate_vm::ranges::{RangeTree, Region};
 use x86_64::structures::paging::PhysFrame;
 
 use super::addr::{PhysAddr, UserAddr, VirtAddr};
@@ -17,7 +17,8 @@ pub const STACK_SIZE: usize = 32 * 1024;
 
 /// Bytes from one stack to the next; the lower half of each slot is the guard.
 const SLOT: u64 = 2 * STACK_SIZE as u64;
-/// Stacks are below, devices above.
+/// Stacks are in the first quarter, large objects in the second, devices in the upper half.
+const OBJECTS: u64 = KSPACE_START + (KSPACE_END - KSPACE_START) / 4;
 const DEVICES: u64 = KSPACE_START + (KSPACE_END - KSPACE_START) / 2;
 /// Stacks kept ready for the next task.
 const IDLE_STACKS: usize = 16;
@@ -29,7 +30,7 @@ static IDLE_FRAMES: AtomicUsize = AtomicUsize::new(0);
 static TABLES: AtomicUsize = AtomicUsize::new(0);
 static RANGES: SpinLock<Ranges> = SpinLock::new(
     Rank::KernelSpace,
-    Ranges { idle: [0; IDLE_STACKS], idle_len: 0, unused: Vec::new(), next: KSPACE_START, next_device: DEVICES },
+    Ranges { idle: [0; IDLE_STACKS], idle_len: 0, used: RangeTree::new(), next_device: DEVICES },
 );
 
 /// Who uses what of kernel space.
@@ -37,12 +38,22 @@ struct Ranges {
     /// Slots of stacks that are mapped and wait for an owner.
     idle: [u64; IDLE_STACKS],
     idle_len: usize,
-    /// Slots given back, unmapped.
-    unused: Vec<u64>,
-    /// First slot never used.
-    next: u64,
+    /// Stacks and large objects.
+    used: RangeTree<Object>,
     /// First device address never used.
     next_device: u64,
+}
+
+/// What is at a range in use: nothing to know, and never to be joined with its neighbour.
+struct Object;
+
+impl Region for Object {
+    fn split_off(&mut self, _: u64) -> Self {
+        Self
+    }
+    fn continues(&self, _: u64, _: &Self) -> bool {
+        false
+    }
 }
 
 /// A kernel stack with an unmapped guard range below it. Dropping it keeps it in a small cache or frees it.
@@ -63,14 +74,7 @@ impl KernelStack {
             return Ok(Self { slot: ranges.idle[last] });
         }
         super::frame::headroom()?;
-        let slot = match ranges.unused.pop() {
-            Some(slot) => slot,
-            None if ranges.next + SLOT <= DEVICES => {
-                ranges.next += SLOT;
-                ranges.next - SLOT
-            }
-            None => return Err(Errno::ENOMEM),
-        };
+        let slot = ranges.used.lowest_gap(SLOT, KSPACE_START..OBJECTS).ok_or(Errno::ENOMEM)?;
         for page in Self::pages(slot) {
             let mapped = Frame::alloc().and_then(|frame| {
                 // Not global: a shootdown reaches other CPUs' translations of their address space only.
@@ -80,11 +84,11 @@ impl KernelStack {
             });
             if let Err(error) = mapped {
                 // Nobody has touched the pages, so no CPU has them in its TLB: no shootdown is needed.
-                drop(unmap_stack(slot));
-                ranges.unused.push(slot);
+                Self::pages(slot).for_each(|page| drop(unmap_frame(page)));
                 return Err(error);
             }
         }
+        ranges.used.insert(slot..slot + SLOT, Object);
         Ok(Self { slot })
     }
 
@@ -108,13 +112,51 @@ impl Drop for KernelStack {
             IDLE_FRAMES.store((len + 1) * STACK_PAGES, Ordering::Relaxed);
             return;
         }
-        let frames = unmap_stack(self.slot);
-        let start = UserAddr(self.slot + SLOT - STACK_SIZE as u64);
-        let everyone = u64::MAX >> (64 - percpu::cpu_count().clamp(1, 64));
-        tlb::shootdown(everyone, tlb::Flush::Range { start, pages: STACK_PAGES });
+        let mut pages = Self::pages(self.slot);
+        let frames: [_; STACK_PAGES] = core::array::from_fn(|_| pages.next().and_then(unmap_frame));
+        forget(self.slot + SLOT - STACK_SIZE as u64, STACK_PAGES);
         drop(frames);
-        ranges.unused.push(self.slot);
+        ranges.used.take(self.slot..self.slot + SLOT, |_, Object| ());
     }
+}
+
+/// Frames anywhere, mapped one after the other, at a multiple of the power of two that `count` is rounded up to.
+pub(super) fn map_frames(count: usize, purpose: Purpose) -> Option<VirtAddr> {
+    let mut ranges = RANGES.lock();
+    let (bytes, align) = ((count * PAGE_SIZE) as u64, (count.next_power_of_two() * PAGE_SIZE) as u64);
+    let start = ranges.used.lowest_gap(bytes + align - PAGE_SIZE as u64, OBJECTS..DEVICES)?.next_multiple_of(align);
+    let pages = || (start..start + bytes).step_by(PAGE_SIZE).map(VirtAddr::new);
+    for page in pages() {
+        let mapped = Frame::alloc_for(purpose).is_some_and(|frame| {
+            // Not global, as stacks are not.
+            let done = map(page, frame.phys(), Flags::WRITABLE | Flags::NO_EXECUTE, 0);
+            done.inspect(|()| _ = frame.into_raw()).is_ok()
+        });
+        if !mapped {
+            // Nobody has touched the pages, so no CPU has them in its TLB.
+            pages().for_each(|page| drop(unmap_frame(page)));
+            return None;
+        }
+    }
+    ranges.used.insert(start..start + bytes, Object);
+    Some(VirtAddr::new(start))
+}
+
+/// Unmaps and frees what [`map_frames`] made.
+///
+/// # Safety
+/// Nothing refers to it any more.
+pub(super) unsafe fn unmap_frames(start: VirtAddr, count: usize) {
+    let (start, bytes) = (start.as_u64(), (count * PAGE_SIZE) as u64);
+    // In steps, so that the frames can be kept aside until the TLBs have forgotten them.
+    for step in (start..start + bytes).step_by(STACK_SIZE) {
+        let end = (start + bytes).min(step + STACK_SIZE as u64);
+        let mut pages = (step..end).step_by(PAGE_SIZE).map(VirtAddr::new);
+        let frames: [_; STACK_PAGES] = core::array::from_fn(|_| pages.next().and_then(unmap_frame));
+        forget(step, STACK_PAGES);
+        drop(frames);
+    }
+    RANGES.lock().used.take(start..start + bytes, |_, Object| ());
 }
 
 /// Frames of stacks that are kept ready but nobody uses, and of the tables that stay when stacks go.
@@ -140,7 +182,7 @@ pub fn map_device(phys: PhysAddr, len: usize) -> VirtAddr {
 /// Whether `addr` lies in the guard range of a kernel stack (for the double-fault message).
 pub fn is_stack_guard(addr: VirtAddr) -> bool {
     let addr = addr.as_u64();
-    (KSPACE_START..DEVICES).contains(&addr) && addr % SLOT < SLOT - STACK_SIZE as u64
+    (KSPACE_START..OBJECTS).contains(&addr) && addr % SLOT < SLOT - STACK_SIZE as u64
 }
 
 /// The kernel's top-level page table, for CPUs that run no user program.
@@ -236,12 +278,15 @@ fn unmap(virt: VirtAddr) -> Option<PhysAddr> {
     entry.is_present().then(|| entry.phys())
 }
 
-/// Unmaps a stack; its frames, to be dropped when no TLB has them any more.
-fn unmap_stack(slot: u64) -> [Option<Frame>; STACK_PAGES] {
-    let mut pages = KernelStack::pages(slot);
-    core::array::from_fn(|_| {
-        let phys = unmap(pages.next().expect("as many pages as the stack has"))?;
-        // SAFETY: `KernelStack::new` gave the entry its share, and the entry is gone.
-        Some(unsafe { Frame::from_raw(phys) })
-    })
+/// Unmaps a page that holds a share of its frame; the share, to be dropped when no TLB has the page any more.
+fn unmap_frame(page: VirtAddr) -> Option<Frame> {
+    let phys = unmap(page)?;
+    // SAFETY: stacks and objects give their entries the share, and the entry is gone.
+    Some(unsafe { Frame::from_raw(phys) })
+}
+
+/// Makes every CPU forget its translations of `pages` pages from `start` on.
+fn forget(start: u64, pages: usize) {
+    let everyone = u64::MAX >> (64 - percpu::cpu_count().clamp(1, 64));
+    tlb::shootdown(everyone, tlb::Flush::Range { start: UserAddr(start), pages });
 }

@@ -51,11 +51,14 @@ pub(super) fn alloc(layout: Layout) -> *mut u8 {
         }
         arena = this.next;
     }
+    // The list is free meanwhile: kernel space comes before the heap in the order of locks.
+    drop(arenas);
     let arena: *mut Arena = take_frames(FRAMES, Purpose::LargeObject).cast();
     if arena.is_null() {
         return null_mut();
     }
     let header = size_of::<Arena>().next_multiple_of(64);
+    let mut arenas = ARENAS.lock();
     // SAFETY: the frames are ours; the header is at their start, and the heap's part follows it.
     let this = unsafe {
         let heap = Heap::new(arena.cast::<u8>().add(header), BYTES - header);
@@ -97,6 +100,7 @@ pub(super) unsafe fn free(object: *mut u8, layout: Layout) {
         link = unsafe { &mut (**link).next };
     }
     *link = next;
+    drop(arenas);
     // SAFETY: nothing in the arena is in use, and it is out of the list.
     unsafe { give_frames(arena.cast(), FRAMES) };
 }

@@ -2,13 +2,14 @@
 //!
 //! | bytes | from |
 //! |---|---|
-//! | to 2048 | slabs of equal objects ([`slab`]), with a small stock per CPU |
+//! | to 1536 | slabs of equal objects ([`slab`]), with a small stock per CPU |
 //! | to 4096 | one frame |
 //! | to 32 KiB | `linked_list_allocator` over arenas of 128 KiB ([`arena`]) |
 //! | more | consecutive frames |
 //!
-//! Everything lies in the direct map and goes back to the frame allocator when it falls empty. Usable with interrupts
-//! off and from interrupt handlers. A null result is fatal to callers without `try_`: system calls ask
+//! Consecutive frames come from the direct map or, when memory is in pieces, from a range of kernel space that makes any
+//! frames consecutive. Everything goes back to the frame allocator when it falls empty. Usable with interrupts off and
+//! from interrupt handlers. A null result is fatal to callers without `try_`: system calls ask
 //! [`super::frame::headroom`] before they make objects, and the frames' reserve covers the rest.
 mod arena;
 mod slab;
@@ -16,8 +17,9 @@ mod slab;
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PAGE_SIZE;
-use super::addr::{PhysAddr, phys_to_virt};
+use super::addr::{PhysAddr, VirtAddr, phys_to_virt};
 use super::frame::{self, Purpose};
+use super::kspace;
 
 /// Largest request that arenas serve; larger ones get frames of their own.
 const ARENA_MAX: usize = 32 * 1024;
@@ -99,13 +101,14 @@ pub(super) fn idle_frames() -> usize {
     slab::idle_frames() + arena::idle_frames()
 }
 
-/// Consecutive frames in the direct map; null when there are none.
+/// Consecutive frames, aligned to the power of two that their number is rounded up to; null when there are none.
+/// For more than one, no lock from [`crate::sync::Rank::KernelSpace`] on may be held.
 fn take_frames(frames: usize, purpose: Purpose) -> *mut u8 {
     let start = match frames {
-        1 => frame::take_one(purpose),
-        _ => frame::take_run(frames, purpose),
+        1 => frame::take_one(purpose).map(phys_to_virt),
+        _ => frame::take_run(frames, purpose).map(phys_to_virt).or_else(|| kspace::map_frames(frames, purpose)),
     };
-    start.map_or(core::ptr::null_mut(), |phys| phys_to_virt(phys).as_mut_ptr())
+    start.map_or(core::ptr::null_mut(), |start| start.as_mut_ptr())
 }
 
 /// Gives back frames of [`take_frames`].
@@ -113,7 +116,11 @@ fn take_frames(frames: usize, purpose: Purpose) -> *mut u8 {
 /// # Safety
 /// Nothing refers to them any more.
 unsafe fn give_frames(start: *mut u8, frames: usize) {
-    let phys = PhysAddr::new(start as u64 - super::PHYS_OFFSET);
+    if start.addr() as u64 >= super::KSPACE_START {
+        // SAFETY: the caller's promise.
+        return unsafe { kspace::unmap_frames(VirtAddr::from_ptr(start), frames) };
+    }
+    let phys = PhysAddr::new(start.addr() as u64 - super::PHYS_OFFSET);
     // SAFETY: the caller's promise.
     unsafe {
         match frames {

@@ -1,7 +1,7 @@
 //! Small objects: slabs of equal size, and a stock of free objects per class and CPU in front of them.
 //!
-//! A slab is 2^n frames, aligned to its size, so that an object's address leads to its slab; the slab's header is at
-//! its start. The stocks are lists through the free objects themselves and need no lock, only interrupts off.
+//! A slab is one frame, so that memory in pieces is no obstacle, and an object's address leads to its slab: the slab's
+//! header is at the frame's start. The stocks are lists through the free objects themselves and need no lock, only interrupts off.
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -12,9 +12,9 @@ use crate::mm::frame::Purpose;
 use crate::mm::per_cpu::{PerCpu, Slot};
 use crate::sync::{Rank, SpinLock};
 
-const CLASSES: usize = 15;
-const LARGEST: usize = 2048;
-const SIZES: [usize; CLASSES] = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1280, 1536, LARGEST];
+const CLASSES: usize = 14;
+const LARGEST: usize = 1536;
+const SIZES: [usize; CLASSES] = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1280, LARGEST];
 /// Requests are looked up in steps of this many bytes.
 const STEP: usize = 16;
 
@@ -42,13 +42,8 @@ const fn first_object(class: usize) -> usize {
     size_of::<Slab>().next_multiple_of(alignment(class))
 }
 
-/// Frames of a slab: enough that the header costs little.
-const fn slab_frames(class: usize) -> usize {
-    if SIZES[class] <= 256 { 1 } else { 4 }
-}
-
 const fn objects(class: usize) -> usize {
-    (slab_frames(class) * PAGE_SIZE - first_object(class)) / SIZES[class]
+    (PAGE_SIZE - first_object(class)) / SIZES[class]
 }
 
 /// Objects that move between a stock and the slabs at a time; a stock holds at most twice that.
@@ -113,7 +108,7 @@ pub(super) fn idle_frames() -> usize {
             let partial = PARTIAL[class].lock();
             let stocked: usize = STOCKS.all().map(|stocks| stocks[class].len.load(Ordering::Relaxed)).sum();
             let needed = partial.in_use.saturating_sub(stocked).div_ceil(objects(class));
-            partial.slabs.saturating_sub(needed) * slab_frames(class)
+            partial.slabs.saturating_sub(needed)
         })
         .sum()
 }
@@ -187,7 +182,7 @@ impl Partial {
 
     /// Adds a slab.
     fn grow(&mut self, class: usize) -> bool {
-        let slab: *mut Slab = take_frames(slab_frames(class), Purpose::Kernel).cast();
+        let slab: *mut Slab = take_frames(1, Purpose::Kernel).cast();
         if slab.is_null() {
             return false;
         }
@@ -234,7 +229,7 @@ impl Partial {
     /// It is an object of this class, in no stock and not in use.
     unsafe fn give(&mut self, object: *mut u8, class: usize) {
         let address = object as usize;
-        let slab = object.wrapping_sub(address % (slab_frames(class) * PAGE_SIZE)).cast::<Slab>();
+        let slab = object.wrapping_sub(address % PAGE_SIZE).cast::<Slab>();
         // SAFETY: the object's slab starts at the multiple of its size below, and is ours while the lock is held.
         unsafe {
             object.cast::<*mut u8>().write((*slab).free);
@@ -249,7 +244,7 @@ impl Partial {
                 if self.empty > 0 {
                     self.unlink(slab);
                     self.slabs -= 1;
-                    give_frames(slab.cast(), slab_frames(class));
+                    give_frames(slab.cast(), 1);
                 } else {
                     self.empty += 1;
                 }
