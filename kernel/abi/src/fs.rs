@@ -2,6 +2,8 @@
 use bitflags::bitflags;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::time::TimeSpec;
+
 /// The directory descriptor that stands for the working directory in the `*at` calls.
 pub const AT_FDCWD: i32 = -100;
 /// Longest path a call takes, with its NUL.
@@ -145,19 +147,9 @@ pub const fn minor(device: u64) -> u32 {
     (device & 0xff | (device >> 12) & 0xfff_ff00) as u32
 }
 
-/// A time in a file's attributes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct FileTime {
-    /// Seconds since 1970.
-    pub seconds: i64,
-    /// Nanoseconds, 0 to 999,999,999; utimensat also takes [`UTIME_NOW`] and [`UTIME_OMIT`].
-    pub nanoseconds: i64,
-}
-
-/// utimensat: the present time.
+/// utimensat, in place of nanoseconds: the present time.
 pub const UTIME_NOW: i64 = (1 << 30) - 1;
-/// utimensat: leave it as it is.
+/// utimensat, in place of nanoseconds: leave it as it is.
 pub const UTIME_OMIT: i64 = (1 << 30) - 2;
 
 /// `struct stat`.
@@ -176,9 +168,9 @@ pub struct Stat {
     pub size: i64,
     pub blksize: i64,
     pub blocks: i64,
-    pub atime: FileTime,
-    pub mtime: FileTime,
-    pub ctime: FileTime,
+    pub atime: TimeSpec,
+    pub mtime: TimeSpec,
+    pub ctime: TimeSpec,
     pub unused: [i64; 3],
 }
 
@@ -367,6 +359,22 @@ bitflags! {
         const CLOEXEC = 4;
     }
 
+    /// dup3(2) flags.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct DupFlags: u32 {
+        /// Close on exec.
+        const CLOEXEC = OpenFlags::CLOEXEC.bits();
+    }
+
+    /// pipe2(2) flags. (O_DIRECT's packets are not known.)
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct PipeFlags: u32 {
+        /// Close on exec.
+        const CLOEXEC = OpenFlags::CLOEXEC.bits();
+        /// Fail with EAGAIN rather than wait.
+        const NONBLOCK = OpenFlags::NONBLOCK.bits();
+    }
+
     /// memfd_create(2) flags.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct MemfdFlags: u32 {
@@ -387,6 +395,45 @@ bitflags! {
         const INSECURE = 4;
     }
 
+    /// mount(2) flags.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+    pub struct MountFlags: u64 {
+        /// Nothing can be changed.
+        const RDONLY = 1;
+        /// Set-user-ID programs run as who starts them.
+        const NOSUID = 2;
+        /// Device files cannot be opened.
+        const NODEV = 4;
+        /// Programs cannot be executed.
+        const NOEXEC = 8;
+        /// Change the flags of a mount.
+        const REMOUNT = 32;
+        /// Access times stay.
+        const NOATIME = 1 << 10;
+        /// Access times of directories stay.
+        const NODIRATIME = 1 << 11;
+        /// Show a tree at a second place.
+        const BIND = 1 << 12;
+        /// Move a mount.
+        const MOVE = 1 << 13;
+        /// With others: for all mounts below too.
+        const REC = 1 << 14;
+        /// No messages.
+        const SILENT = 1 << 15;
+        /// Propagation: cannot be bound.
+        const UNBINDABLE = 1 << 17;
+        /// Propagation: private.
+        const PRIVATE = 1 << 18;
+        /// Propagation: slave.
+        const SLAVE = 1 << 19;
+        /// Propagation: shared.
+        const SHARED = 1 << 20;
+        /// Access times move when older than changes.
+        const RELATIME = 1 << 21;
+        /// Access times always move.
+        const STRICTATIME = 1 << 24;
+    }
+
     /// umount2(2) flags.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct UmountFlags: u32 {
@@ -399,4 +446,9 @@ bitflags! {
         /// Do not follow a symbolic link.
         const NOFOLLOW = 8;
     }
+}
+
+impl MountFlags {
+    /// The flags that change how mounts spread.
+    pub const PROPAGATION: Self = Self::UNBINDABLE.union(Self::PRIVATE).union(Self::SLAVE).union(Self::SHARED);
 }

@@ -87,6 +87,12 @@ pub trait FileOps: Send + Sync {
         Err(Errno::ENXIO)
     }
 
+    /// The same page if there is one already.
+    fn page_at_hand(&self, index: u64) -> Option<Frame> {
+        let _ = index;
+        None
+    }
+
     /// What mmap(2) maps: `file` itself if it has pages ([`Self::page`]), something new, or nothing.
     ///
     /// # Errors
@@ -359,6 +365,10 @@ impl File {
 impl MemoryObject for File {
     fn page(&self, index: u64) -> Result<Frame> {
         self.ops.page(index)
+    }
+
+    fn page_at_hand(&self, index: u64) -> Option<Frame> {
+        self.ops.page_at_hand(index)
     }
 
     fn identity(&self) -> usize {

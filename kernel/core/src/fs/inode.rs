@@ -4,7 +4,8 @@ use alloc::sync::Arc;
 use core::any::Any;
 use core::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering};
 
-use tollgate_abi::fs::{FileTime, RenameFlags, Stat, mode};
+use tollgate_abi::fs::{RenameFlags, Stat, mode};
+use tollgate_abi::time::TimeSpec;
 use tollgate_abi::{Errno, Result};
 
 use super::{Dentry, FileOps, Opening, Path, Source};
@@ -135,10 +136,16 @@ pub struct NewInode {
 }
 
 impl NewInode {
-    /// A file of this type and these permissions, owned by the current task.
+    /// A file of this type and these permissions, owned by root.
     pub fn new(mode: u32) -> Self {
-        let (uid, gid) = super::permission::current_ids();
-        Self { mode, uid, gid, rdev: 0, target: Box::default() }
+        Self { mode, uid: 0, gid: 0, rdev: 0, target: Box::default() }
+    }
+
+    /// A file of this type and these permissions, less the umask's, owned by the current task.
+    pub fn of_current(mode: u32) -> Self {
+        let task = crate::task::current();
+        let creds = task.creds();
+        Self { mode: mode & !task.fs().umask(), uid: creds.fsuid, gid: creds.fsgid, ..Self::new(mode) }
     }
 }
 
@@ -252,6 +259,11 @@ impl Attributes {
         self.kind() == mode::REGULAR
     }
 
+    /// Whether it is a device.
+    pub fn is_device(&self) -> bool {
+        matches!(self.kind(), mode::CHARACTER | mode::BLOCK)
+    }
+
     /// Changes the permissions.
     pub fn set_permissions(&self, permissions: u32) {
         self.mode.store(self.kind() | permissions & mode::PERMISSIONS, Ordering::Relaxed);
@@ -351,20 +363,14 @@ pub fn stat(inode: &dyn Inode) -> Stat {
         size: inode.size() as i64,
         blksize: crate::mm::PAGE_SIZE as i64,
         blocks: inode.blocks() as i64,
-        atime: file_time(attributes.time(Time::Access)),
-        mtime: file_time(attributes.time(Time::Modify)),
-        ctime: file_time(attributes.time(Time::Change)),
+        atime: TimeSpec::from_nanos(attributes.time(Time::Access)),
+        mtime: TimeSpec::from_nanos(attributes.time(Time::Modify)),
+        ctime: TimeSpec::from_nanos(attributes.time(Time::Change)),
         ..Stat::default()
     }
 }
 
-/// Nanoseconds since 1970 as seconds and nanoseconds.
-pub fn file_time(ns: i64) -> FileTime {
-    const SECOND_NS: i64 = 1_000_000_000;
-    FileTime { seconds: ns.div_euclid(SECOND_NS), nanoseconds: ns.rem_euclid(SECOND_NS) }
-}
-
 /// Wall-clock time, nanoseconds since 1970.
 pub fn now() -> i64 {
-    (crate::arch::clock::boot_unix_ns() + crate::arch::clock::now_ns()) as i64
+    crate::task::timer::clock::wall_ns()
 }

@@ -21,10 +21,11 @@ pub mod mount;
 pub mod open;
 pub mod page_cache;
 pub mod path;
-mod permission;
+pub mod permission;
 pub mod pipe;
 pub mod poll;
-mod table;
+pub mod proc;
+pub mod table;
 pub mod tmpfs;
 
 pub use context::FsContext;

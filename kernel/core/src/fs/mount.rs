@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use tollgate_abi::fs::Statfs;
+use tollgate_abi::fs::{MountFlags, Statfs};
 use tollgate_abi::{Errno, Result};
 
 use super::{Dentry, Path};
@@ -30,6 +30,8 @@ pub struct Mount {
     pub file_system: Arc<dyn FileSystem>,
     /// What mount(2) was told is mounted.
     pub source: Box<[u8]>,
+    /// What mount(2) was asked for.
+    pub flags: MountFlags,
     root: Arc<Dentry>,
     /// Where it is mounted; `None` for the root and for what is in no tree (pipes).
     at: Option<Path>,
@@ -42,12 +44,28 @@ impl Mount {
     /// A mount that is in no tree: the root's, or one for files without names.
     pub fn detached(file_system: Arc<dyn FileSystem>, source: &[u8]) -> Arc<Self> {
         let root = file_system.root();
-        Arc::new(Self { id: next_id(), file_system, source: source.into(), root, at: None })
+        Arc::new(Self { id: next_id(), file_system, source: source.into(), flags: MountFlags::empty(), root, at: None })
     }
 
     /// The root of its tree.
     pub fn root(&self) -> &Arc<Dentry> {
         &self.root
+    }
+
+    /// Refuses changes on a read-only mount.
+    ///
+    /// # Errors
+    /// `EROFS`.
+    pub fn check_writable(&self) -> Result<()> {
+        if self.flags.contains(MountFlags::RDONLY) { Err(Errno::EROFS) } else { Ok(()) }
+    }
+
+    /// What statfs(2) says.
+    pub fn statfs(&self) -> Statfs {
+        // The low bits are the mount flags'; this one says that they are valid.
+        const ST_VALID: i64 = 0x20;
+        let flags = self.flags & (MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC);
+        Statfs { flags: flags.bits() as i64 | ST_VALID, ..self.file_system.statfs() }
     }
 
     /// The place it covers.
@@ -70,8 +88,9 @@ pub fn next_device() -> u64 {
 /// Mounts `file_system` on the directory `at`.
 ///
 /// # Errors
-/// `ENOTDIR`, `EBUSY` when this file system is mounted right there already, `ENOENT` when `at` has been removed.
-pub fn mount(file_system: Arc<dyn FileSystem>, source: &[u8], at: Path) -> Result<()> {
+/// `ENOTDIR`, `EBUSY` when this file system is mounted right there already, `ENOENT` when `at` has been removed,
+/// `EINVAL` when it cannot carry a mount.
+pub fn mount(file_system: Arc<dyn FileSystem>, source: &[u8], flags: MountFlags, at: Path) -> Result<()> {
     let root = file_system.root();
     if !at.inode().attributes().is_directory() {
         return Err(Errno::ENOTDIR);
@@ -82,8 +101,14 @@ pub fn mount(file_system: Arc<dyn FileSystem>, source: &[u8], at: Path) -> Resul
     if Arc::ptr_eq(&at.dentry, &root) {
         return Err(Errno::EBUSY);
     }
+    // A directory that is made up at each look (/proc/PID) cannot carry a mount.
+    if let (name, Some(parent)) = at.dentry.name_and_parent() {
+        if !Arc::ptr_eq(&parent.inode().lookup(&parent, &name)?, &at.dentry) {
+            return Err(Errno::EINVAL);
+        }
+    }
     let dentry = at.dentry.clone();
-    let mount = Arc::new(Mount { id: next_id(), file_system, source: source.into(), root, at: Some(at) });
+    let mount = Arc::new(Mount { id: next_id(), file_system, source: source.into(), flags, root, at: Some(at) });
     let mut mounts = MOUNTS.lock();
     mounts.push(mount);
     dentry.add_mounts(1);

@@ -1,12 +1,12 @@
 //! Opening files, and the kernel's own ways to find them.
 use alloc::sync::Arc;
 
-use tollgate_abi::fs::{AT_FDCWD, AtFlags, OpenFlags, mode};
+use tollgate_abi::fs::{AT_FDCWD, AtFlags, MountFlags, OpenFlags, mode};
 use tollgate_abi::{Errno, Result};
 
 use super::path::{Last, Walk};
 use super::tmpfs::TmpInode;
-use super::{Access, Dentry, File, FileOps, NewInode, Opening, Path, permission, permitted};
+use super::{Access, Dentry, File, FileOps, NewInode, Opening, Path, permitted};
 use crate::task;
 
 /// Flags that only matter to the opening itself.
@@ -74,7 +74,7 @@ pub fn open_at(dirfd: i32, path: &[u8], mut flags: OpenFlags, permissions: u32) 
         }
         let child = match walk.child() {
             Err(Errno::ENOENT) => {
-                let new = NewInode::new(mode::REGULAR | permission::masked(permissions, task::current().fs().umask()));
+                let new = NewInode::of_current(mode::REGULAR | permissions & mode::PERMISSIONS);
                 match make(&walk.at, walk.last_name(), new) {
                     // Another was faster: open what it made, unless that must not be.
                     Err(Errno::EEXIST) if !flags.contains(OpenFlags::EXCL) => walk.child()?,
@@ -100,6 +100,7 @@ pub fn open_at(dirfd: i32, path: &[u8], mut flags: OpenFlags, permissions: u32) 
 /// # Errors
 /// `EACCES`, `ENOENT` when the directory has been removed, and the file system's.
 pub fn make(at: &Path, name: &[u8], new: NewInode) -> Result<Arc<Dentry>> {
+    at.mount.check_writable()?;
     permitted(at.inode().attributes(), Access::WRITE | Access::EXECUTE)?;
     at.inode().create(&at.dentry, name, new)
 }
@@ -121,9 +122,15 @@ pub fn open_path(path: Path, flags: OpenFlags, made: bool) -> Result<Arc<File>> 
     if attributes.is_symlink() {
         return Err(Errno::ELOOP);
     }
-    let modifies = flags.writes() || flags.intersects(OpenFlags::TRUNC | OpenFlags::CREAT);
+    let modifies = flags.writes() || flags.intersects(OpenFlags::TRUNC | OpenFlags::CREAT) && !made;
     if attributes.is_directory() && modifies {
         return Err(Errno::EISDIR);
+    }
+    if attributes.is_device() && path.mount.flags.contains(MountFlags::NODEV) {
+        return Err(Errno::EACCES);
+    }
+    if attributes.is_regular() && modifies {
+        path.mount.check_writable()?;
     }
     if !made {
         let mut access = Access::empty();
@@ -155,7 +162,8 @@ fn open_nameless(dirfd: i32, path: &[u8], flags: OpenFlags, permissions: u32) ->
     }
     let inode: &dyn core::any::Any = &**at.inode();
     let directory = inode.downcast_ref::<TmpInode>().ok_or(Errno::ENOTSUP)?;
-    let inode = TmpInode::nameless(directory, permission::masked(permissions, task::current().fs().umask()));
+    at.mount.check_writable()?;
+    let inode = TmpInode::nameless(directory, NewInode::of_current(mode::REGULAR | permissions & mode::PERMISSIONS));
     let name = alloc::format!("#{}", super::Inode::attributes(&*inode).ino);
     let dentry = Dentry::new(inode, &at.dentry, name.into_bytes().into());
     dentry.set_removed();
@@ -182,6 +190,9 @@ pub fn open_exec_at(dirfd: i32, path: &[u8], flags: AtFlags) -> Result<Arc<File>
         return Err(Errno::ELOOP);
     }
     if !attributes.is_regular() {
+        return Err(Errno::EACCES);
+    }
+    if path.mount.flags.contains(MountFlags::NOEXEC) {
         return Err(Errno::EACCES);
     }
     permitted(attributes, Access::EXECUTE)?;

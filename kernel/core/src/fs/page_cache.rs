@@ -54,6 +54,11 @@ impl PageCache {
         Ok(frame)
     }
 
+    /// The page with this index if there is one.
+    pub fn page_at_hand(&self, index: u64) -> Option<Frame> {
+        self.pages.lock().get(&index).cloned()
+    }
+
     /// Reads at `offset`, moving it on, up to the end of the file.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ use crate::task::signal::{self, Signal};
 /// Bytes a pipe holds at first.
 const DEFAULT_CAPACITY: usize = 64 * 1024;
 /// Most bytes a pipe can be made to hold.
-const MAX_CAPACITY: usize = 1 << 20;
+pub const MAX_CAPACITY: usize = 1 << 20;
 
 /// Pages of a ring: a power of two of them, each made when first written to.
 type Pages = Arc<[Once<Frame>]>;

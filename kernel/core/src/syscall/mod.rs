@@ -2,12 +2,18 @@
 pub mod args;
 #[macro_use]
 mod macros;
+mod dir;
+mod fd;
+mod file;
 mod futex;
 mod ids;
 mod mm;
+mod mount;
+mod poll;
 mod process;
 mod sched;
 mod signal;
+mod stat;
 pub mod system;
 pub mod table;
 mod thread;

@@ -1,13 +1,19 @@
 //! The table: every system call of the kernel, one row each.
 use core::fmt;
 
+use tollgate_abi::fs::{
+    AccessMode, AtFlags, CloseRangeFlags, DupFlags, IoVec, MemfdFlags, MountFlags, OpenFlags, PipeFlags, PollFd,
+    RandomFlags, RenameFlags, Stat, Statfs, Statx, UmountFlags,
+};
 use tollgate_abi::mm::{Advice, MlockFlags, MlockallFlags, MremapFlags, MsyncFlags, Prot};
 use tollgate_abi::process::{CloneArgs, Rlimit, Rusage, SysInfo, Tms, UtsName, WaitOptions};
 use tollgate_abi::signal::{SigAction, SigEvent, SigInfo, SigStack};
 use tollgate_abi::time::{ITimerSpec, ITimerVal, TimeSpec, TimeVal, TimeZone};
 
 use super::args::Fd;
-use super::{futex, ids, mm, process, sched, signal, system, thread, time, timer, usage};
+use super::{
+    dir, fd, file, futex, ids, mm, mount, poll, process, sched, signal, stat, system, thread, time, timer, usage,
+};
 use crate::mm::addr::UserAddr;
 use crate::mm::user::UserPtr;
 use crate::task;
@@ -25,7 +31,91 @@ pub struct Description {
 
 // `NUMBER => name(arg: Type, ...) = handler;`, in blocks by family and there by number.
 syscalls! {
-    // ---- files (syscall/file.rs, dir.rs, poll.rs, mount.rs) ----
+    // ---- files (syscall/file.rs, fd.rs, stat.rs, dir.rs, poll.rs, mount.rs) ----
+    0 => read(fd: Fd, buffer: UserAddr, count: usize) = file::read;
+    1 => write(fd: Fd, buffer: UserAddr, count: usize) = file::write;
+    2 => open(path: UserPtr<u8>, flags: OpenFlags, permissions: u32) = fd::open;
+    3 => close(fd: Fd) = fd::close;
+    4 => stat(path: UserPtr<u8>, to: UserPtr<Stat>) = stat::stat;
+    5 => fstat(fd: Fd, to: UserPtr<Stat>) = stat::fstat;
+    6 => lstat(path: UserPtr<u8>, to: UserPtr<Stat>) = stat::lstat;
+    7 => poll(fds: UserPtr<PollFd>, count: u32, milliseconds: i32) = poll::poll;
+    8 => lseek(fd: Fd, by: i64, origin: i32) = file::lseek;
+    16 => ioctl(fd: Fd, command: u32, argument: u64) = fd::ioctl;
+    17 => pread64(fd: Fd, buffer: UserAddr, count: usize, at: i64) = file::pread64;
+    18 => pwrite64(fd: Fd, buffer: UserAddr, count: usize, at: i64) = file::pwrite64;
+    19 => readv(fd: Fd, vector: UserPtr<IoVec>, count: usize) = file::readv;
+    20 => writev(fd: Fd, vector: UserPtr<IoVec>, count: usize) = file::writev;
+    21 => access(path: UserPtr<u8>, wanted: AccessMode) = stat::access;
+    22 => pipe(fds: UserPtr<[i32; 2]>) = fd::pipe;
+    23 => select(count: i32, read: UserAddr, write: UserAddr, except: UserAddr, timeout: UserPtr<TimeVal>) = poll::select;
+    32 => dup(fd: Fd) = fd::dup;
+    33 => dup2(from: Fd, to: Fd) = fd::dup2;
+    40 => sendfile(output: Fd, input: Fd, at: UserPtr<i64>, count: usize) = file::sendfile;
+    72 => fcntl(fd: Fd, command: i32, argument: u64) = fd::fcntl;
+    74 => fsync(fd: Fd) = file::fsync;
+    75 => fdatasync(fd: Fd) = file::fsync;
+    76 => truncate(path: UserPtr<u8>, len: i64) = stat::truncate;
+    77 => ftruncate(fd: Fd, len: i64) = stat::ftruncate;
+    78 => getdents(fd: Fd, buffer: UserAddr, size: u32) = dir::getdents;
+    79 => getcwd(buffer: UserAddr, size: usize) = dir::getcwd;
+    80 => chdir(path: UserPtr<u8>) = dir::chdir;
+    81 => fchdir(fd: Fd) = dir::fchdir;
+    82 => rename(from: UserPtr<u8>, to: UserPtr<u8>) = dir::rename;
+    83 => mkdir(path: UserPtr<u8>, permissions: u32) = dir::mkdir;
+    84 => rmdir(path: UserPtr<u8>) = dir::rmdir;
+    85 => creat(path: UserPtr<u8>, permissions: u32) = fd::creat;
+    86 => link(from: UserPtr<u8>, to: UserPtr<u8>) = dir::link;
+    87 => unlink(path: UserPtr<u8>) = dir::unlink;
+    88 => symlink(target: UserPtr<u8>, path: UserPtr<u8>) = dir::symlink;
+    89 => readlink(path: UserPtr<u8>, buffer: UserAddr, size: i32) = dir::readlink;
+    90 => chmod(path: UserPtr<u8>, permissions: u32) = stat::chmod;
+    91 => fchmod(fd: Fd, permissions: u32) = stat::fchmod;
+    92 => chown(path: UserPtr<u8>, uid: u32, gid: u32) = stat::chown;
+    93 => fchown(fd: Fd, uid: u32, gid: u32) = stat::fchown;
+    94 => lchown(path: UserPtr<u8>, uid: u32, gid: u32) = stat::lchown;
+    95 => umask(mask: u32) = dir::umask;
+    132 => utime(path: UserPtr<u8>, times: UserPtr<[i64; 2]>) = stat::utime;
+    133 => mknod(path: UserPtr<u8>, mode: u32, device: u32) = dir::mknod;
+    137 => statfs(path: UserPtr<u8>, to: UserPtr<Statfs>) = stat::statfs;
+    138 => fstatfs(fd: Fd, to: UserPtr<Statfs>) = stat::fstatfs;
+    161 => chroot(path: UserPtr<u8>) = dir::chroot;
+    162 => sync() = file::sync;
+    165 => mount(source: UserPtr<u8>, target: UserPtr<u8>, kind: UserPtr<u8>, flags: MountFlags, data: UserPtr<u8>) = mount::mount;
+    166 => umount2(target: UserPtr<u8>, flags: UmountFlags) = mount::umount2;
+    217 => getdents64(fd: Fd, buffer: UserAddr, size: u32) = dir::getdents64;
+    235 => utimes(path: UserPtr<u8>, times: UserPtr<[[i64; 2]; 2]>) = stat::utimes;
+    257 => openat(dirfd: Fd, path: UserPtr<u8>, flags: OpenFlags, permissions: u32) = fd::openat;
+    258 => mkdirat(dirfd: Fd, path: UserPtr<u8>, permissions: u32) = dir::mkdirat;
+    259 => mknodat(dirfd: Fd, path: UserPtr<u8>, mode: u32, device: u32) = dir::mknodat;
+    260 => fchownat(dirfd: Fd, path: UserPtr<u8>, uid: u32, gid: u32, flags: AtFlags) = stat::fchownat;
+    261 => futimesat(dirfd: Fd, path: UserPtr<u8>, times: UserPtr<[[i64; 2]; 2]>) = stat::futimesat;
+    262 => newfstatat(dirfd: Fd, path: UserPtr<u8>, to: UserPtr<Stat>, flags: AtFlags) = stat::newfstatat;
+    263 => unlinkat(dirfd: Fd, path: UserPtr<u8>, flags: AtFlags) = dir::unlinkat;
+    264 => renameat(from_dir: Fd, from: UserPtr<u8>, to_dir: Fd, to: UserPtr<u8>) = dir::renameat;
+    265 => linkat(from_dir: Fd, from: UserPtr<u8>, to_dir: Fd, to: UserPtr<u8>, flags: AtFlags) = dir::linkat;
+    266 => symlinkat(target: UserPtr<u8>, dirfd: Fd, path: UserPtr<u8>) = dir::symlinkat;
+    267 => readlinkat(dirfd: Fd, path: UserPtr<u8>, buffer: UserAddr, size: i32) = dir::readlinkat;
+    268 => fchmodat(dirfd: Fd, path: UserPtr<u8>, permissions: u32) = stat::fchmodat;
+    269 => faccessat(dirfd: Fd, path: UserPtr<u8>, wanted: AccessMode) = stat::faccessat;
+    270 => pselect6(count: i32, read: UserAddr, write: UserAddr, except: UserAddr, timeout: UserPtr<TimeSpec>, mask: UserPtr<[u64; 2]>) = poll::pselect6;
+    271 => ppoll(fds: UserPtr<PollFd>, count: u32, timeout: UserPtr<TimeSpec>, mask: UserPtr<u64>, mask_size: usize) = poll::ppoll;
+    280 => utimensat(dirfd: Fd, path: UserPtr<u8>, times: UserPtr<[TimeSpec; 2]>, flags: AtFlags) = stat::utimensat;
+    292 => dup3(from: Fd, to: Fd, flags: DupFlags) = fd::dup3;
+    293 => pipe2(fds: UserPtr<[i32; 2]>, flags: PipeFlags) = fd::pipe2;
+    295 => preadv(fd: Fd, vector: UserPtr<IoVec>, count: usize, at: i64) = file::preadv;
+    296 => pwritev(fd: Fd, vector: UserPtr<IoVec>, count: usize, at: i64) = file::pwritev;
+    306 => syncfs(fd: Fd) = file::syncfs;
+    316 => renameat2(from_dir: Fd, from: UserPtr<u8>, to_dir: Fd, to: UserPtr<u8>, flags: RenameFlags) = dir::renameat2;
+    318 => getrandom(buffer: UserAddr, count: usize, flags: RandomFlags) = file::getrandom;
+    319 => memfd_create(name: UserPtr<u8>, flags: MemfdFlags) = fd::memfd_create;
+    326 => copy_file_range(input: Fd, from: UserPtr<i64>, output: Fd, to: UserPtr<i64>, count: usize, flags: u32) = file::copy_file_range;
+    327 => preadv2(fd: Fd, vector: UserPtr<IoVec>, count: usize, at: i64, high: u64, flags: u32) = file::preadv2;
+    328 => pwritev2(fd: Fd, vector: UserPtr<IoVec>, count: usize, at: i64, high: u64, flags: u32) = file::pwritev2;
+    332 => statx(dirfd: Fd, path: UserPtr<u8>, flags: AtFlags, mask: u32, to: UserPtr<Statx>) = stat::statx;
+    436 => close_range(first: u32, last: u32, flags: CloseRangeFlags) = fd::close_range;
+    439 => faccessat2(dirfd: Fd, path: UserPtr<u8>, wanted: AccessMode, flags: AtFlags) = stat::faccessat2;
+    452 => fchmodat2(dirfd: Fd, path: UserPtr<u8>, permissions: u32, flags: AtFlags) = stat::fchmodat2;
 
     // ---- memory (syscall/mm.rs) ----
     9 => mmap(addr: UserAddr, len: u64, prot: Prot, flags: mm::MmapArg, fd: Fd, offset: u64) = mm::mmap;

@@ -53,8 +53,8 @@ impl TmpInode {
     }
 
     /// A regular file without a name (memfd_create, O_TMPFILE).
-    pub fn nameless(like: &TmpInode, permissions: u32) -> Arc<Self> {
-        let inode = Self::new(&like.shared, NewInode::new(mode::REGULAR | permissions));
+    pub fn nameless(like: &TmpInode, new: NewInode) -> Arc<Self> {
+        let inode = Self::new(&like.shared, new);
         inode.attributes.set_links(0);
         inode
     }
@@ -62,7 +62,8 @@ impl TmpInode {
     /// Empties a directory of a file system that is going away; gives its subdirectories.
     pub(super) fn disband(&self) -> impl Iterator<Item = Arc<Dentry>> + use<> {
         let entries = match &self.body {
-            Body::Directory(entries) => core::mem::take(&mut *entries.lock()),
+            // Nobody else has the file system any more; but whoever gave it up may hold a later lock.
+            Body::Directory(entries) => core::mem::take(&mut *entries.lock_nested()),
             _ => Entries::default(),
         };
         entries.into_dentries().filter(|dentry| dentry.inode().attributes().is_directory())
@@ -225,6 +226,13 @@ impl FileOps for TmpInode {
         match &self.body {
             Body::Regular(cache, _) => cache.page(index),
             _ => Err(Errno::ENXIO),
+        }
+    }
+
+    fn page_at_hand(&self, index: u64) -> Option<Frame> {
+        match &self.body {
+            Body::Regular(cache, _) => cache.page_at_hand(index),
+            _ => None,
         }
     }
 

@@ -10,8 +10,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 pub use inode::TmpInode;
 use tollgate_abi::fs::{NAME_MAX, Statfs, mode};
 
-use super::{Dentry, FileSystem, NewInode};
+use super::{Dentry, FileSystem, Mount, NewInode, Path};
 use crate::mm::{PAGE_SIZE, frame};
+use crate::sync::Once;
 
 /// A tmpfs.
 pub struct TmpFs {
@@ -38,6 +39,17 @@ impl TmpFs {
         let inode = TmpInode::new(&shared, NewInode::new(mode::DIRECTORY | permissions));
         Self { name, root: Dentry::root(inode, b"") }
     }
+}
+
+/// A file without a name, shown as `name` (memfd_create).
+pub fn nameless(name: &[u8], new: NewInode) -> Path {
+    static HOME: Once<Arc<Mount>> = Once::new();
+    let home = HOME.call_once(|| Mount::detached(Arc::new(TmpFs::new("tmpfs", 0o700)), b"tmpfs"));
+    let root: &dyn Any = &**home.root().inode();
+    let inode = TmpInode::nameless(root.downcast_ref().expect("a tmpfs has such a root"), new);
+    let dentry = Dentry::root(inode, name);
+    dentry.set_removed();
+    Path { mount: home.clone(), dentry }
 }
 
 impl FileSystem for TmpFs {
