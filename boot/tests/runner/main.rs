@@ -3,6 +3,7 @@
 //! Each runs the `tollgate` program as a user would. Those that need a Linux kernel are ignored without one.
 
 mod boots;
+mod gate;
 mod refusals;
 mod statuses;
 mod streams;
@@ -38,7 +39,7 @@ use test;
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(|panic| PANIC.set(panic.to_string())));
-    let lists = [statuses::TESTS, streams::TESTS, boots::TESTS, refusals::TESTS];
+    let lists = [statuses::TESTS, streams::TESTS, boots::TESTS, gate::TESTS, refusals::TESTS];
     let trials = lists.into_iter().flatten().map(|&(name, run, needs_linux)| {
         let trial = Trial::test(name, move || panic::catch_unwind(run).map_err(|_| PANIC.take().into()));
         trial.with_ignored_flag(needs_linux && linux().is_none())

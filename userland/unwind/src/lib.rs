@@ -5,5 +5,6 @@
 //! reads its DWARF. Both give a [`tollgate_gate::frame::Frame`].
 
 pub mod dwarf;
+pub mod elf;
 pub mod image;
 pub mod table;
