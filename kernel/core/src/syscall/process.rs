@@ -181,7 +181,7 @@ pub fn wait4(pid: i32, status: UserPtr<u32>, options: WaitOptions, usage: UserPt
         -1 => Who::Any,
         0 => Who::Group(current().process.group().id),
         i32::MIN => return Err(Errno::ESRCH),
-        ..-1 => Who::Group(-pid),
+        -2147483647..=-2 => Who::Group(-pid),
         1.. => Who::Pid(pid),
     };
     let Some(event) = wait::wait(who, options | WaitOptions::EXITED)? else { return Ok(0) };

@@ -17,7 +17,7 @@ use crate::mm::{PAGE_SIZE, USER_END};
 use crate::task::current;
 
 /// Where movable programs go before randomisation: two thirds up user space, as on Linux.
-const MOVABLE_BASE: u64 = USER_END / 3 * 2 & !(PAGE_SIZE as u64 - 1);
+const MOVABLE_BASE: u64 = (USER_END / 3 * 2) & !(PAGE_SIZE as u64 - 1);
 /// Bits of randomness, in pages, of the program's base and of where mappings go.
 const MAP_RANDOM_BITS: u32 = 28;
 /// Bits of randomness, in pages, of the stack's top.

@@ -60,12 +60,12 @@ pub(super) fn build(image: &Image, contents: &Contents<'_>, file: Arc<File>, dic
     // A program without arguments gets an empty name, so that none mistakes its environment for it.
     let no_args = contents.args.count() == 0;
     let args = env - contents.args.bytes().len() as u64 - u64::from(no_args);
-    let platform = (args - dice.below(4096)) - PLATFORM.len() as u64 & !15;
+    let platform = (args - dice.below(4096) - PLATFORM.len() as u64) & !15;
     let random = platform - 16;
     let vector = auxv::build(image, &Places { random, platform, name }, &creds, secure);
     let arg_count = contents.args.count().max(1);
     let words = 1 + arg_count + 1 + contents.env.count() + 1 + vector.len();
-    let sp = random - (words * 8) as u64 & !15;
+    let sp = (random - (words * 8) as u64) & !15;
 
     let mut block: Vec<u64> = Vec::new();
     block.try_reserve_exact(words).map_err(|_| Errno::ENOMEM)?;
