@@ -43,11 +43,11 @@ fn install(number: i32, handler: signal::Handler) {
     action.install(number).expect("rt_sigaction");
 }
 
-extern "C" fn note(_: i32, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+extern "C" fn note(_: i32, info: *mut libc::siginfo_t, context: *mut signal::Context) {
     // SAFETY: the kernel passes the interrupted context and, below it in the frame, the return address.
     let (context, return_address) = unsafe { (&*context, *context.cast::<u64>().sub(1)) };
     for (place, number) in INTERRUPTED.iter().zip(GREGS.into_iter().chain([libc::REG_RIP])) {
-        place.store(context.uc_mcontext.gregs[number as usize] as u64, SeqCst);
+        place.store(context.register(number), SeqCst);
     }
     RETURN_ADDRESS.store(return_address, SeqCst);
     assert!(!info.is_null());
@@ -78,17 +78,17 @@ pub(crate) fn the_return_address_is_in_the_image() {
 }
 
 /// Notes what was interrupted, and makes each instruction trap from here on.
-extern "C" fn note_and_step(number: i32, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+extern "C" fn note_and_step(number: i32, info: *mut libc::siginfo_t, context: *mut signal::Context) {
     note(number, info, context);
     // SAFETY: sets the trap flag; the handler for it is installed.
     unsafe { std::arch::asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
 }
 
 /// After each instruction: unwinds from those of the image by both tables.
-extern "C" fn step(_: i32, _: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+extern "C" fn step(_: i32, _: *mut libc::siginfo_t, context: *mut signal::Context) {
     // SAFETY: the kernel passes the interrupted context.
-    let gregs = unsafe { (*context).uc_mcontext.gregs };
-    let (rip, rsp) = (gregs[libc::REG_RIP as usize] as u64, gregs[libc::REG_RSP as usize] as u64);
+    let context = unsafe { &*context };
+    let (rip, rsp) = (context.register(libc::REG_RIP), context.register(libc::REG_RSP));
     let image = image();
     if !image.contains(rip) {
         return;
