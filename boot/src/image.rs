@@ -4,6 +4,7 @@
 //! which takes minutes the first time. The built program is kept below the target folder.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -18,9 +19,15 @@ pub fn make(workspace: &Workspace, boot: Boot, kernel: &Path, initramfs: &Path, 
         Boot::Pvh => bail!("no disk image is needed to start the kernel directly"),
     };
     let builder = builder(workspace)?;
-    let status = std::process::Command::new(&builder)
+    // Firmware reads slowly, and nothing in the guest uses the symbols of this file.
+    let stripped = image.with_extension("kernel");
+    let status = Command::new("strip").arg("-o").args([&stripped, kernel]).status();
+    if !status.context("cannot run strip: install it with `apt-get install binutils`")?.success() {
+        bail!("cannot strip {}", kernel.display());
+    }
+    let status = Command::new(&builder)
         .arg(firmware)
-        .args([kernel, initramfs, image])
+        .args([&stripped, initramfs, image])
         .status()
         .with_context(|| format!("cannot run {}", builder.display()))?;
     if !status.success() {

@@ -76,7 +76,7 @@ impl Machine {
         let mut arguments: Vec<OsString> = Vec::new();
         let mut add = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
 
-        add(&["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-vga", "none"]);
+        add(&["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
         add(&["-machine", "q35", "-accel", if kvm { "kvm" } else { "tcg" }]);
         // TCG executes each byte of a fast string instruction as one instruction, so a program that
         // picks them by CPUID would look slow: the same CPU for every kernel and every accelerator.
@@ -122,9 +122,11 @@ fn direct(kernel: &Path, initramfs: &Path, append: &str) -> [OsString; 6] {
     ["-kernel".into(), kernel.into(), "-initrd".into(), initramfs.into(), "-append".into(), append.trim().into()]
 }
 
-fn disk(image: &Path) -> [OsString; 2] {
+/// A disk, and a graphics card: the boot loader's BIOS stage asks the card's BIOS for a frame buffer and
+/// gives up without one.
+fn disk(image: &Path) -> [OsString; 4] {
     let image = image.to_string_lossy().replace(',', ",,");
-    ["-drive".into(), format!("file={image},format=raw,snapshot=on").into()]
+    ["-drive".into(), format!("file={image},format=raw,snapshot=on").into(), "-vga".into(), "std".into()]
 }
 
 /// Whether KVM can be used: the CPU has it (a virtual machine may have the device but no virtual

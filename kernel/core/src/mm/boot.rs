@@ -51,6 +51,17 @@ impl Ranges {
         if range.start >= range.end {
             return;
         }
+        // UEFI hands out many small pieces side by side.
+        for (start, end) in &mut self.ranges[..self.len] {
+            if *end == range.start {
+                *end = range.end;
+                return;
+            }
+            if *start == range.end {
+                *start = range.start;
+                return;
+            }
+        }
         assert!(self.len < self.ranges.len(), "the firmware's memory map has too many pieces");
         self.ranges[self.len] = (range.start, range.end);
         self.len += 1;
@@ -102,8 +113,10 @@ pub(super) fn init(boot: &BootInfo) -> &'static [u8] {
     }
     free.subtract(0..LOW_MEMORY_END);
     for page in (symbol!(__image_start)..symbol!(__image_end)).step_by(PAGE_SIZE) {
-        let phys = translate(page).expect("the kernel is mapped").as_u64();
-        free.subtract(phys..phys + PAGE);
+        // A boot loader need not map the gaps between the segments.
+        if let Some(phys) = translate(page).map(PhysAddr::as_u64) {
+            free.subtract(phys..phys + PAGE);
+        }
     }
     if let Some((start, len)) = ramdisk {
         free.subtract(start.as_u64() & !(PAGE - 1)..(start.as_u64() + len).next_multiple_of(PAGE));
@@ -171,8 +184,9 @@ fn switch_to_own_tables(ram_end: u64) {
         } else {
             Flags::NO_EXECUTE
         };
-        let phys = translate(page).expect("the kernel is mapped");
-        kspace::map_at_boot(VirtAddr::new(page), phys, PAGE, flags | Flags::GLOBAL, 0);
+        if let Some(phys) = translate(page) {
+            kspace::map_at_boot(VirtAddr::new(page), phys, PAGE, flags | Flags::GLOBAL, 0);
+        }
     }
     kspace::load_at_boot();
 }
