@@ -6,6 +6,8 @@
 //!   '-- system call: entry gate, the call, exit gate   |   exception   |   interrupt (already handled)
 //! ```
 //! Untraced, the way through costs one load and one branch on the task's gate word at each crossing.
+use tollgate_abi::Errno;
+
 use super::{Task, TaskFlag, current, sched, signal};
 use crate::arch::percpu;
 use crate::arch::user::{self, Reason};
@@ -71,6 +73,9 @@ fn system_call(task: &Task) {
     };
     // Only the low half of the number counts, as on Linux.
     let result = table::dispatch(u64::from(number as u32), args);
+    if result == Err(Errno::ENOSYS) {
+        log::debug!("task {}: system call {number} with {args:x?} is not implemented", task.tid());
+    }
     let restart = matches!(result, Err(error) if error.is_restart());
     let value = match result {
         Ok(value) => value as u64,
