@@ -12,6 +12,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "read of one byte from /dev/zero", run: read },
     Row { name: "open and close of /dev/null", run: open },
     Row { name: "stat of a file", run: stat },
+    Row { name: "clock_gettime as a system call", run: clock_call },
+    Row { name: "clock_gettime by the C library (vDSO)", run: clock_library },
     Row { name: "signal to self with handler", run: signal },
 ];
 
@@ -50,6 +52,21 @@ fn stat() -> Cost {
     let mut buffer = [0u64; 18];
     measure(500, || {
         sys!(libc::SYS_newfstatat, libc::AT_FDCWD, c"/dev/null", &mut buffer, 0).expect("stat");
+    })
+}
+
+fn clock_call() -> Cost {
+    let mut time = [0u64; 2];
+    measure(2000, || {
+        let _ = sys!(libc::SYS_clock_gettime, libc::CLOCK_MONOTONIC, &mut time);
+    })
+}
+
+fn clock_library() -> Cost {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    measure(2000, || {
+        // SAFETY: the library writes to a timespec of ours.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     })
 }
 
