@@ -9,6 +9,7 @@ pub mod fs;
 pub mod mm;
 pub mod process;
 pub mod signal;
+pub mod socket;
 pub mod time;
 pub mod tty;
 

@@ -112,6 +112,11 @@ pub trait FileOps: Send + Sync {
         None
     }
 
+    /// The socket it is.
+    fn socket(&self) -> Option<&super::socket::Socket> {
+        None
+    }
+
     /// The last descriptor is gone.
     fn release(&self, file: &File) {
         let _ = file;

@@ -25,6 +25,7 @@ pub mod permission;
 pub mod pipe;
 pub mod poll;
 pub mod proc;
+pub mod socket;
 pub mod table;
 pub mod tmpfs;
 

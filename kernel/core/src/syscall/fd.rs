@@ -145,13 +145,18 @@ pub(super) fn ioctl(fd: Fd, command: u32, argument: u64) -> Result<usize> {
 
 /// pipe2(2).
 pub(super) fn pipe2(fds: UserPtr<[i32; 2]>, flags: PipeFlags) -> Result<usize> {
-    let cloexec = flags.contains(PipeFlags::CLOEXEC);
+    let ends = pipe::create(OpenFlags::from_bits_truncate(flags.bits()))?;
+    install_pair(ends, flags.contains(PipeFlags::CLOEXEC), fds)
+}
+
+/// Gives two files descriptors and tells the program; all or nothing.
+pub(super) fn install_pair(pair: [Arc<File>; 2], cloexec: bool, fds: UserPtr<[i32; 2]>) -> Result<usize> {
     let files = current().files();
-    let [read, write] = pipe::create(OpenFlags::from_bits_truncate(flags.bits()))?;
-    let read = files.insert(read, cloexec, 0, limit())?;
-    let write = files.insert(write, cloexec, 0, limit());
-    let installed = write.and_then(|write| fds.write(&[read, write]).inspect_err(|_| drop(files.remove(write))));
-    installed.inspect_err(|_| drop(files.remove(read))).map(|()| 0)
+    let [first, second] = pair;
+    let first = files.insert(first, cloexec, 0, limit())?;
+    let second = files.insert(second, cloexec, 0, limit());
+    let told = second.and_then(|second| fds.write(&[first, second]).inspect_err(|_| drop(files.remove(second))));
+    told.inspect_err(|_| drop(files.remove(first))).map(|()| 0)
 }
 
 /// pipe(2).

@@ -13,6 +13,7 @@ mod poll;
 mod process;
 mod sched;
 mod signal;
+mod socket;
 mod stat;
 pub mod system;
 pub mod table;

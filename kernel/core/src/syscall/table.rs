@@ -8,11 +8,13 @@ use tollgate_abi::fs::{
 use tollgate_abi::mm::{Advice, MlockFlags, MlockallFlags, MremapFlags, MsyncFlags, Prot};
 use tollgate_abi::process::{CloneArgs, Rlimit, Rusage, SysInfo, Tms, UtsName, WaitOptions};
 use tollgate_abi::signal::{SigAction, SigEvent, SigInfo, SigStack};
+use tollgate_abi::socket::{MessageFlags, MessageHeader};
 use tollgate_abi::time::{ITimerSpec, ITimerVal, TimeSpec, TimeVal, TimeZone};
 
 use super::args::Fd;
 use super::{
-    dir, fd, file, futex, ids, mm, mount, poll, process, sched, signal, stat, system, thread, time, timer, usage,
+    dir, fd, file, futex, ids, mm, mount, poll, process, sched, signal, socket, stat, system, thread, time, timer,
+    usage,
 };
 use crate::mm::addr::UserAddr;
 use crate::mm::user::UserPtr;
@@ -52,6 +54,13 @@ syscalls! {
     32 => dup(fd: Fd) = fd::dup;
     33 => dup2(from: Fd, to: Fd) = fd::dup2;
     40 => sendfile(output: Fd, input: Fd, at: UserPtr<i64>, count: usize) = file::sendfile;
+    41 => socket(family: i32, kind: u32, protocol: i32) = socket::socket;
+    44 => sendto(fd: Fd, buffer: UserAddr, len: usize, flags: MessageFlags, address: UserAddr, address_len: u32) = socket::sendto;
+    45 => recvfrom(fd: Fd, buffer: UserAddr, len: usize, flags: MessageFlags, address: UserAddr, address_len: UserPtr<u32>) = socket::recvfrom;
+    46 => sendmsg(fd: Fd, header: UserPtr<MessageHeader>, flags: MessageFlags) = socket::sendmsg;
+    47 => recvmsg(fd: Fd, header: UserPtr<MessageHeader>, flags: MessageFlags) = socket::recvmsg;
+    48 => shutdown(fd: Fd, how: i32) = socket::shutdown;
+    53 => socketpair(family: i32, kind: u32, protocol: i32, fds: UserPtr<[i32; 2]>) = socket::socketpair;
     72 => fcntl(fd: Fd, command: i32, argument: u64) = fd::fcntl;
     74 => fsync(fd: Fd) = file::fsync;
     75 => fdatasync(fd: Fd) = file::fsync;
