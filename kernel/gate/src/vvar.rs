@@ -7,7 +7,16 @@
 //! bits, and a clock's time is that plus the clock's own start. So the page changes when a clock is set, not at ticks,
 //! and a kernel that computes its system calls' answers in the same way gives exactly the same answers.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(not(test))]
+use core::{
+    hint::spin_loop,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
+};
+#[cfg(test)] // Compiled for `kernel/models` only.
+use loom::{
+    hint::spin_loop,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
+};
 
 /// Number of pages of data, directly below the image.
 pub const VVAR_PAGES: usize = 1;
@@ -49,19 +58,6 @@ pub struct Vvar {
 }
 
 impl Vvar {
-    /// A page of zeros: every function makes its system call.
-    pub const fn new() -> Self {
-        Self {
-            sequence: AtomicU32::new(0),
-            known: AtomicU32::new(0),
-            tsc_base: AtomicU64::new(0),
-            multiplier: AtomicU64::new(0),
-            shift: AtomicU32::new(0),
-            cpu_known: AtomicU32::new(0),
-            clocks: [const { Start { seconds: AtomicU64::new(0), nanoseconds: AtomicU64::new(0) } }; CLOCKS],
-        }
-    }
-
     /// Makes one change, which readers see whole or not at all. `change` stores with relaxed ordering.
     ///
     /// Callers take turns (under the lock of the clocks) and let nothing interrupt them on the same CPU that reads
@@ -84,7 +80,7 @@ impl Vvar {
         loop {
             let sequence = self.sequence.load(Ordering::Acquire);
             if sequence & 1 != 0 {
-                core::hint::spin_loop();
+                spin_loop();
                 continue;
             }
             let counts = tsc().saturating_sub(self.tsc_base.load(Ordering::Relaxed));

@@ -6,3 +6,4 @@
 
 mod sched;
 mod sync;
+mod vvar;
