@@ -131,12 +131,16 @@ impl PageCache {
     }
 
     /// Cuts or extends the file to `size` bytes.
-    pub fn resize(&self, size: u64) {
+    ///
+    /// True when pages that are cut off are in use elsewhere: whoever has them mapped must lose them, see
+    /// [`crate::task::spaces::unmap_object`].
+    #[must_use]
+    pub fn resize(&self, size: u64) -> bool {
         let mut pages = self.pages.lock();
         let old = self.size();
         self.size.store(size, Ordering::Release);
         if size >= old {
-            return;
+            return false;
         }
         let cut = pages.split_off(&size.div_ceil(PAGE));
         let within = (size % PAGE) as usize;
@@ -145,6 +149,6 @@ impl PageCache {
             unsafe { last.as_ptr().add(within).write_bytes(0, PAGE_SIZE - within) };
         }
         drop(pages);
-        drop(cut);
+        cut.values().any(|frame| !frame.is_sole())
     }
 }

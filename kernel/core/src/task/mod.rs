@@ -14,6 +14,7 @@ pub mod program;
 pub mod run;
 pub mod sched;
 pub mod signal;
+pub mod spaces;
 pub mod timer;
 pub mod tree;
 pub mod usage;

@@ -61,6 +61,10 @@ pub fn shootdown(cpus: u64, flush: Flush) {
     if cpus & 1 << me != 0 {
         flush_here(flush);
     }
+    if cpus & !(1 << me) == 0 {
+        percpu::irq_enable();
+        return;
+    }
     let mut tickets = [0u64; percpu::MAX_CPUS];
     let others = || (0..percpu::cpu_count()).filter(move |&c| c != me && cpus & 1 << c != 0);
     for other in others() {

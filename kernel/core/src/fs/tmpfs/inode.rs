@@ -12,6 +12,7 @@ use crate::fs::inode::Time;
 use crate::fs::page_cache::PageCache;
 use crate::fs::pipe::{self, Pipe};
 use crate::fs::{Attributes, Dentry, File, FileOps, Follow, Inode, NewInode, Opening, Sink, Source, devices};
+use crate::mm::PAGE_SIZE;
 use crate::mm::frame::{self, Frame};
 use crate::mm::space::MemoryObject;
 use crate::sync::{Mutex, Rank};
@@ -181,8 +182,13 @@ impl Inode for TmpInode {
     fn truncate(&self, len: u64) -> Result<()> {
         match &self.body {
             Body::Regular(cache, one_at_a_time) => {
-                let _one = one_at_a_time.lock();
-                cache.resize(len);
+                let one = one_at_a_time.lock();
+                let mapped = cache.resize(len);
+                drop(one);
+                if mapped {
+                    let identity = core::ptr::from_ref(self).addr();
+                    crate::task::spaces::unmap_object(identity, len.div_ceil(PAGE_SIZE as u64));
+                }
                 self.attributes.touch(&[Time::Modify, Time::Change]);
                 Ok(())
             }

@@ -69,21 +69,31 @@ fn copy_entries(
     gather: &mut Gather<'_>,
 ) -> Result<Resident> {
     let mut frames = Resident::default();
-    mine.tables.for_each(start, end, |addr, slot| {
-        let mut entry = slot.get();
-        let child = theirs.tables.make_slot(addr)?;
-        if mapping.is_private() && entry.has(Flags::WRITABLE) {
-            entry = entry.with_flags(entry.flags() - Flags::WRITABLE);
-            slot.set(entry);
-            gather.stale(addr, addr + PAGE_SIZE as u64);
+    mine.tables.for_each_leaf(start, end, |addr, leaf, entries| {
+        let Some(first) = entries.clone().find(|&index| !leaf.get(index).is_empty()) else { return Ok(()) };
+        let child = theirs.tables.make_leaf(addr)?;
+        let mut lost_write = false;
+        for index in first..entries.end {
+            let mut entry = leaf.get(index);
+            if entry.is_empty() {
+                continue;
+            }
+            if mapping.is_private() && entry.has(Flags::WRITABLE) {
+                entry = entry.with_flags(entry.flags() - Flags::WRITABLE);
+                leaf.change(index, entry);
+                lost_write = true;
+            }
+            if !entry.has(Flags::ZERO) {
+                // SAFETY: the entry has a share, which `ManuallyDrop` leaves there; the clone's goes to the child's.
+                let frame = core::mem::ManuallyDrop::new(unsafe { Frame::from_raw(entry.phys()) });
+                (*frame).clone().into_raw();
+                frames.add(entry, 1);
+            }
+            child.set(index, entry);
         }
-        if !entry.has(Flags::ZERO) {
-            // SAFETY: the entry has a share, which `ManuallyDrop` leaves there; the clone's goes to the child's entry.
-            let frame = core::mem::ManuallyDrop::new(unsafe { Frame::from_raw(entry.phys()) });
-            (*frame).clone().into_raw();
-            frames.add(entry, 1);
+        if lost_write {
+            gather.stale(addr, addr + (entries.len() * PAGE_SIZE) as u64);
         }
-        child.set(entry);
         Ok(())
     })?;
     Ok(frames)

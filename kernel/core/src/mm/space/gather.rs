@@ -37,6 +37,7 @@ impl<'a> Gather<'a> {
     }
 
     /// Adds the entry that was at `addr` and has been taken out.
+    #[inline]
     pub(super) fn page(&mut self, addr: u64, entry: Entry) {
         self.stale(addr, addr + PAGE_SIZE as u64);
         if entry.has(Flags::ZERO) {
@@ -59,6 +60,7 @@ impl<'a> Gather<'a> {
         self.end = self.end.max(end);
     }
 
+    #[inline]
     fn hold(&mut self, raw: u64) {
         if self.len == BATCH {
             self.flush();
@@ -68,6 +70,7 @@ impl<'a> Gather<'a> {
     }
 
     /// Makes the CPUs forget, and frees what was held.
+    #[inline(never)]
     fn flush(&mut self) {
         if self.start < self.end {
             self.space.forget(self.start, self.end);

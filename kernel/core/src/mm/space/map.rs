@@ -131,6 +131,21 @@ impl AddressSpace {
         }
     }
 
+    /// Unmaps an object's pages from index `first` on, and the copies that were made of them: it has got shorter. The
+    /// mappings stay, and find nothing there.
+    pub fn unmap_object(&self, identity: usize, first: u64) {
+        let mut state = self.state.lock();
+        let State { mappings, tables, .. } = &mut *state;
+        let mut gather = Gather::new(self);
+        for (range, mapping) in mappings.iter() {
+            let Some(backing) = mapping.backing.as_ref().filter(|backing| backing.object.identity() == identity) else {
+                continue;
+            };
+            let skipped = first.saturating_sub(backing.first).saturating_mul(PAGE_SIZE as u64);
+            tables.clear(range.start.saturating_add(skipped).min(range.end), range.end, &mut gather);
+        }
+    }
+
     /// Makes a private mapping of whole pages at exactly `start`, in place of whatever is there: a segment of a program
     /// for execve. `file` is what to map and from which offset (a multiple of the page size); `None` maps zeros.
     ///

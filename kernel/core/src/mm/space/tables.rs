@@ -2,6 +2,7 @@
 //!
 //! Every table counts its used entries, so that it can go the moment it falls empty. An empty table is all zeros:
 //! a few of them are kept per CPU, ready for the next fork, and need no clearing.
+use core::ops::Range;
 use core::sync::atomic::Ordering;
 
 use tollgate_abi::Result;
@@ -61,30 +62,66 @@ pub(super) struct Tables {
     count: usize,
 }
 
-/// The place of one page's entry.
-pub(super) struct Slot<'a> {
+/// A table of level 0.
+#[derive(Clone, Copy)]
+pub(super) struct Leaf<'a> {
     table: &'a Table,
     meta: &'static Meta,
+}
+
+/// The place of one page's entry.
+pub(super) struct Slot<'a> {
+    leaf: Leaf<'a>,
     index: usize,
+}
+
+impl<'a> Leaf<'a> {
+    /// The table at `phys`.
+    ///
+    /// # Safety
+    /// It is a table of a space whose lock is held for `'a`.
+    unsafe fn at(phys: PhysAddr) -> Self {
+        // SAFETY: tables that are linked stay while the space's lock is held.
+        Self { table: unsafe { Table::at(phys) }, meta: meta(number(phys)) }
+    }
+
+    /// Entry `index`.
+    #[inline]
+    pub(super) fn get(&self, index: usize) -> Entry {
+        self.table.get(index)
+    }
+
+    /// Replaces entry `index`.
+    #[inline]
+    pub(super) fn set(&self, index: usize, entry: Entry) {
+        let before = self.get(index);
+        if before.is_empty() != entry.is_empty() {
+            let entries = self.meta.entries.load(Ordering::Relaxed);
+            let entries = if before.is_empty() { entries + 1 } else { entries - 1 };
+            self.meta.entries.store(entries, Ordering::Relaxed);
+        }
+        self.table.set(index, entry);
+    }
+
+    /// Replaces entry `index` by another that is in use as it is.
+    #[inline]
+    pub(super) fn change(&self, index: usize, entry: Entry) {
+        debug_assert!(!self.get(index).is_empty() && !entry.is_empty());
+        self.table.set(index, entry);
+    }
 }
 
 impl Slot<'_> {
     /// The entry.
     #[inline]
     pub(super) fn get(&self) -> Entry {
-        self.table.get(self.index)
+        self.leaf.get(self.index)
     }
 
     /// Replaces the entry.
     #[inline]
     pub(super) fn set(&self, entry: Entry) {
-        let before = self.get();
-        if before.is_empty() != entry.is_empty() {
-            let entries = self.meta.entries.load(Ordering::Relaxed);
-            let entries = if before.is_empty() { entries + 1 } else { entries - 1 };
-            self.meta.entries.store(entries, Ordering::Relaxed);
-        }
-        self.table.set(self.index, entry);
+        self.leaf.set(self.index, entry);
     }
 }
 
@@ -132,30 +169,53 @@ impl Tables {
             phys = entry.phys();
         }
         // SAFETY: as above.
-        Some(Slot { table: unsafe { Table::at(phys) }, meta: meta(number(phys)), index: index(addr, 0) })
+        Some(Slot { leaf: unsafe { Leaf::at(phys) }, index: index(addr, 0) })
     }
 
     /// Where the entry for `addr` is; makes the tables on the way.
     ///
     /// # Errors
     /// `ENOMEM`.
+    #[inline]
     pub(super) fn make_slot(&mut self, addr: u64) -> Result<Slot<'_>> {
+        Ok(Slot { leaf: self.make_leaf(addr)?, index: index(addr, 0) })
+    }
+
+    /// The table that has the entry for `addr`; makes it and those on the way.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub(super) fn make_leaf(&mut self, addr: u64) -> Result<Leaf<'_>> {
         let mut phys = self.top;
         for level in (1..=TOP).rev() {
             // SAFETY: tables that are linked stay while the space's lock is held.
-            let slot = Slot { table: unsafe { Table::at(phys) }, meta: meta(number(phys)), index: index(addr, level) };
-            let mut entry = slot.get();
+            let mut entry = unsafe { Table::at(phys) }.get(index(addr, level));
             if entry.is_empty() {
                 let table = take_table()?;
                 meta(number(table)).entries.store(0, Ordering::Relaxed);
                 self.count += 1;
                 entry = Entry::new(table, LINK);
-                slot.set(entry);
+                // SAFETY: as above.
+                unsafe { Leaf::at(phys) }.set(index(addr, level), entry);
             }
             phys = entry.phys();
         }
         // SAFETY: as above.
-        Ok(Slot { table: unsafe { Table::at(phys) }, meta: meta(number(phys)), index: index(addr, 0) })
+        Ok(unsafe { Leaf::at(phys) })
+    }
+
+    /// Calls `f` for every table of level 0 that has entries for `[start, end)`, in order: the address and the index of
+    /// the first entry concerned, and the index past the last.
+    ///
+    /// # Errors
+    /// The first that `f` returns.
+    pub(super) fn for_each_leaf<E>(
+        &self,
+        start: u64,
+        end: u64,
+        mut f: impl FnMut(u64, Leaf<'_>, Range<usize>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for_each_leaf(self.top, TOP, start, end, &mut f)
     }
 
     /// Calls `f` for every entry in use in `[start, end)`, in order.
@@ -168,7 +228,15 @@ impl Tables {
         end: u64,
         mut f: impl FnMut(u64, Slot<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        for_each(self.top, TOP, start, end, &mut f)
+        self.for_each_leaf(start, end, |addr, leaf, entries| {
+            let first = entries.start;
+            for index in entries {
+                if !leaf.get(index).is_empty() {
+                    f(addr + ((index - first) * PAGE_SIZE) as u64, Slot { leaf, index })?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// The address of the first entry in use in `[start, end)`.
@@ -197,29 +265,35 @@ fn next_entry(at: u64, level: usize) -> u64 {
     (at | (span(level) - 1)) + 1
 }
 
-fn for_each<E>(
+fn for_each_leaf<E>(
     phys: PhysAddr,
     level: usize,
     start: u64,
     end: u64,
-    f: &mut impl FnMut(u64, Slot<'_>) -> Result<(), E>,
+    f: &mut impl FnMut(u64, Leaf<'_>, Range<usize>) -> Result<(), E>,
 ) -> Result<(), E> {
-    // SAFETY: tables that are linked stay while the space's lock is held.
+    if level == 0 {
+        // SAFETY: tables that are linked stay while the space's lock is held.
+        return f(start, unsafe { Leaf::at(phys) }, indices(start, end));
+    }
+    // SAFETY: as above.
     let table: &Table = unsafe { Table::at(phys) };
     let mut at = start;
     while at < end {
         let next = next_entry(at, level).min(end);
         let entry = table.get(index(at, level));
         if !entry.is_empty() {
-            if level == 0 {
-                f(at, Slot { table, meta: meta(number(phys)), index: index(at, 0) })?;
-            } else {
-                for_each(entry.phys(), level - 1, at, next, f)?;
-            }
+            for_each_leaf(entry.phys(), level - 1, at, next, f)?;
         }
         at = next;
     }
     Ok(())
+}
+
+/// The indices of the pages of `[start, end)`, which lie in one table of level 0.
+fn indices(start: u64, end: u64) -> Range<usize> {
+    let first = index(start, 0);
+    first..first + ((end - start) / PAGE_SIZE as u64) as usize
 }
 
 /// True when the table has fallen empty.
@@ -228,23 +302,33 @@ fn clear(phys: PhysAddr, level: usize, start: u64, end: u64, count: &mut usize, 
     let table: &Table = unsafe { Table::at(phys) };
     let meta = meta(number(phys));
     let mut entries = meta.entries.load(Ordering::Relaxed);
-    let mut at = start;
-    while at < end && entries > 0 {
-        let next = next_entry(at, level).min(end);
-        let entry = table.get(index(at, level));
-        if !entry.is_empty() {
-            if level == 0 {
-                table.set(index(at, 0), Entry::EMPTY);
+    if level == 0 {
+        let indices = indices(start, end);
+        let address = |index: usize| start + ((index - indices.start) * PAGE_SIZE) as u64;
+        for index in indices.clone() {
+            let entry = table.get(index);
+            if !entry.is_empty() {
+                table.set(index, Entry::EMPTY);
+                gather.page(address(index), entry);
                 entries -= 1;
-                gather.page(at, entry);
-            } else if clear(entry.phys(), level - 1, at, next, count, gather) {
+                if entries == 0 {
+                    break;
+                }
+            }
+        }
+    } else {
+        let mut at = start;
+        while at < end && entries > 0 {
+            let next = next_entry(at, level).min(end);
+            let entry = table.get(index(at, level));
+            if !entry.is_empty() && clear(entry.phys(), level - 1, at, next, count, gather) {
                 table.set(index(at, level), Entry::EMPTY);
                 entries -= 1;
                 *count -= 1;
                 gather.table(at, entry.phys());
             }
+            at = next;
         }
-        at = next;
     }
     meta.entries.store(entries, Ordering::Relaxed);
     entries == 0
