@@ -40,25 +40,25 @@ pub fn base(programs: &[Program]) -> Result<Tree> {
     Ok(tree)
 }
 
-/// Adds what a run of the machine asks for, and checks that the guest can start.
-pub fn complete(
-    tree: &mut Tree,
-    command: &[String],
-    symbols: Option<&str>,
-    added: &[String],
-    added_programs: &[String],
-) -> Result<()> {
+/// The files that `--add` and `--add-bin` name.
+pub fn additions(files: &[String], programs: &[String]) -> Result<Tree> {
+    let mut tree = Tree::new();
+    for argument in files {
+        add::file(&mut tree, argument)?;
+    }
+    for argument in programs {
+        add::program(&mut tree, argument)?;
+    }
+    Ok(tree)
+}
+
+/// Adds the command and the kernel's symbols, and checks that the guest can start.
+pub fn complete(tree: &mut Tree, command: &[String], symbols: Option<&str>) -> Result<()> {
     if let Some(symbols) = symbols {
         tree.bytes(SYMBOLS, 0o644, symbols)?;
     }
     if !command.is_empty() {
         tree.bytes(COMMAND, 0o644, arguments(command)?)?;
-    }
-    for argument in added {
-        add::file(tree, argument)?;
-    }
-    for argument in added_programs {
-        add::program(tree, argument)?;
     }
     if !tree.contains("/init") {
         bail!("the guest has no /init: userland/init has built no program of that name");

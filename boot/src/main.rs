@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 use tollgate_boot::options::Options;
 use tollgate_boot::run;
 
@@ -14,6 +15,11 @@ fn main() -> ExitCode {
             let failed = error.use_stderr();
             // Nothing is left to do when even the message cannot be written.
             let _ = error.print();
+            if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
+                && !word.starts_with('-')
+            {
+                eprintln!("\n  a command goes after two dashes: -- {word}");
+            }
             return if failed { ExitCode::from(run::STATUS_ERROR) } else { ExitCode::SUCCESS };
         }
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cargo::{Profile, Program, Workspace};
+use crate::cargo::{Profile, Workspace};
 use crate::console::RawTerminal;
 use crate::machine::{self, Input, Limits, Outcome, Streams};
 use crate::options::{Boot, Options};
@@ -63,15 +63,21 @@ pub fn run(options: &Options) -> Result<u8> {
 
 /// Builds what the options ask for and describes the machine.
 fn build(options: &Options, workspace: &Workspace, scratch: &Path) -> Result<Machine> {
+    // What can be wrong about the options comes before the work.
+    let additions = initramfs::additions(&options.add, &options.add_bin)?;
+    if let Some(linux) = options.linux.as_ref().filter(|linux| !linux.is_file()) {
+        bail!("there is no Linux kernel {}: boot/get-linux.sh fetches one and prints its path", linux.display());
+    }
     let mut programs = workspace.userland()?;
     programs.extend(workspace.c_programs()?);
-    let kernel = match &options.linux {
-        Some(linux) if !linux.is_file() => bail!("there is no Linux kernel {}", linux.display()),
-        Some(_) => None,
-        None => Some(workspace.kernel(if options.checked { Profile::Checked } else { Profile::Release })?),
-    };
+    let mut tree = initramfs::base(&programs)?;
+    tree.extend(additions)?;
+    let profile = if options.checked { Profile::Checked } else { Profile::Release };
+    let kernel = if options.linux.is_some() { None } else { Some(workspace.kernel(profile)?) };
+    let symbols = kernel.as_deref().map(symbols::table).transpose()?;
+    initramfs::complete(&mut tree, &options.command, symbols.as_deref())?;
     let initramfs = scratch.join("initramfs.cpio");
-    write_initramfs(options, &programs, kernel.as_deref(), &initramfs)?;
+    tree.write(&initramfs)?;
 
     let kernel = match (&options.linux, kernel) {
         (Some(linux), _) => Kernel::Linux { kernel: linux.clone(), initramfs },
@@ -94,13 +100,6 @@ fn build(options: &Options, workspace: &Workspace, scratch: &Path) -> Result<Mac
         append: options.append.clone().unwrap_or_default(),
         ..Machine::new(kernel)
     })
-}
-
-fn write_initramfs(options: &Options, programs: &[Program], kernel: Option<&Path>, out: &Path) -> Result<()> {
-    let symbols = kernel.map(symbols::table).transpose()?;
-    let mut tree = initramfs::base(programs)?;
-    initramfs::complete(&mut tree, &options.command, symbols.as_deref(), &options.add, &options.add_bin)?;
-    tree.write(out)
 }
 
 /// Says on standard error what went wrong, and turns the outcome into a status.

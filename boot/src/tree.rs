@@ -86,6 +86,14 @@ impl Tree {
         Ok(())
     }
 
+    /// Adds all of another tree's files; they replace those of the same path.
+    pub fn extend(&mut self, other: Tree) -> Result<()> {
+        other.nodes.into_iter().try_for_each(|(path, node)| match (self.nodes.get(&path), &node) {
+            (Some(Node::Directory { .. } | Node::Symlink { .. }), Node::Directory { .. }) => Ok(()),
+            _ => self.insert(&path, node),
+        })
+    }
+
     /// Whether the tree has a file of this path.
     pub fn contains(&self, path: &str) -> bool {
         normalize(path).is_ok_and(|path| self.nodes.contains_key(&path))
@@ -160,6 +168,20 @@ mod tests {
         let paths: Vec<_> = tree.nodes.keys().cloned().collect();
         assert_eq!(paths, ["a", "a/b", "a/b-c", "a/b/c"]);
         assert!(tree.contains("/a/b"));
+    }
+
+    #[test]
+    fn folders_are_merged() {
+        let mut tree = Tree::new();
+        tree.symlink("/usr/bin", "../bin").unwrap();
+        tree.directory("/tmp", 0o1777).unwrap();
+        let mut added = Tree::new();
+        added.bytes("/usr/bin/x", 0o755, "x").unwrap();
+        added.bytes("/tmp/y", 0o644, "y").unwrap();
+        tree.extend(added).unwrap();
+        assert!(matches!(tree.nodes["usr/bin"], Node::Symlink { .. }));
+        assert!(matches!(tree.nodes["tmp"], Node::Directory { mode: 0o1777 }));
+        assert!(tree.contains("/usr/bin/x") && tree.contains("/tmp/y"));
     }
 
     #[test]

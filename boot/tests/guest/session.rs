@@ -115,7 +115,7 @@ impl Session<'_> {
             Kernel::Pvh { .. } => Some(self.kernel()?.1.as_str()),
             _ => None,
         };
-        initramfs::complete(&mut tree, &command, symbols, &[], &[])?;
+        initramfs::complete(&mut tree, &command, symbols)?;
         tree.write(&image)?;
 
         let machine = Machine { smp: self.target.cpus(), accel: Accel::Tcg, ..Machine::new(kernel) };

@@ -29,10 +29,10 @@ type Test = (&'static str, fn(), bool);
 /// Names a test function, as [`Test`].
 macro_rules! test {
     ($function:path) => {
-        (stringify!($function), $function, false)
+        (concat!(module_path!(), "::", stringify!($function)), $function, false)
     };
     ($function:path, linux) => {
-        (stringify!($function), $function, true)
+        (concat!(module_path!(), "::", stringify!($function)), $function, true)
     };
 }
 use test;

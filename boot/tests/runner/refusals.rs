@@ -26,7 +26,7 @@ fn unknown_option() {
 }
 
 fn command_without_dashes() {
-    refused(&["ls"], "'-- ls'");
+    refused(&["ls"], "a command goes after two dashes: -- ls");
 }
 
 fn missing_file() {

@@ -58,5 +58,5 @@ fn add_bin_brings_libraries() {
     // A dynamic program that every Debian machine has.
     let options = [linux, kernel, "--add-bin", "grep:/bin/host-grep"];
     let output = guest("add-bin", &options, &["host-grep", "--version"], b"", 0);
-    assert!(output.stdout.starts_with(b"grep (GNU grep)"), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.stdout.starts_with(b"host-grep (GNU grep)"), "{}", String::from_utf8_lossy(&output.stdout));
 }
