@@ -16,7 +16,7 @@ fn readelf(option: &str, arguments: &[&str]) -> String {
     let output = Command::new("readelf").args(arguments).arg(&path).env("LC_ALL", "C").output();
     let output = output.expect("readelf runs (it is in the package binutils)");
     let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(errors.is_empty() && !text.contains("nknown") && !text.contains("arning"), "{errors}\n{text}");
+    assert!(errors.is_empty() && !text.contains("Unknown") && !text.contains("arning"), "{errors}\n{text}");
     text.into_owned()
 }
 
