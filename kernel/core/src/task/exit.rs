@@ -45,7 +45,7 @@ pub fn exit_group(status: WaitStatus) -> ! {
 pub fn exit_thread(status: WaitStatus) -> ! {
     let me = current_arc();
     me.exited.store(true, Ordering::Release);
-    let last = me.process.thread_leaves();
+    let last = me.process.thread_leaves(status);
     if last {
         assert!(me.process.pid != 1, "init ended with wait status {:#x}", status.0);
         signal::exit_process();
@@ -97,16 +97,13 @@ fn leave(me: &Arc<Task>, status: WaitStatus, tree: &mut Tree) -> Discarded {
     let end = {
         let mut threads = process.threads();
         threads.dead_usage.add(&Usage::of_task(me));
-        if is_leader {
-            threads.leader_status = status;
-        }
         let left = process.remove_thread(me, &mut threads);
         if left <= 1
             && let Some(waiting) = &threads.exec
         {
             sched::wake(waiting);
         }
-        (left == 0).then(|| (threads.group_exit.unwrap_or(threads.leader_status), threads.dead_usage))
+        (left == 0).then(|| (threads.group_exit.unwrap_or(status), threads.dead_usage))
     };
     if !is_leader {
         discarded.tasks.extend(tree.set_task(me.tid(), None));

@@ -37,7 +37,6 @@ pub struct Process {
     pub(super) family: TreeCell<Family>,
     threads: SpinLock<Threads>,
     live: AtomicUsize,
-    staying: AtomicUsize,
     group_exiting: AtomicBool,
     parent_pid: AtomicI32,
     program: SpinLock<Option<Arc<Program>>>,
@@ -77,10 +76,10 @@ pub(super) struct Zombie {
 pub(super) struct Threads {
     /// Threads that have not exited, oldest first.
     pub(super) list: Vec<Arc<Task>>,
+    /// How many of them have not begun to end.
+    pub(super) staying: usize,
     /// Status of the whole process, once it is ending.
     pub(super) group_exit: Option<WaitStatus>,
-    /// What the first thread exited with: the process's status unless exit_group set one.
-    pub(super) leader_status: WaitStatus,
     /// The thread in execve that waits for all others to end, if one is.
     pub(super) exec: Option<Arc<Task>>,
     /// CPU time and the like of threads that exited.
@@ -103,16 +102,9 @@ impl Process {
             family: TreeCell::new(parts.family),
             threads: SpinLock::new(
                 Rank::Process,
-                Threads {
-                    list: Vec::new(),
-                    group_exit: None,
-                    leader_status: WaitStatus::exited(0),
-                    exec: None,
-                    dead_usage: Usage::default(),
-                },
+                Threads { list: Vec::new(), staying: 0, group_exit: None, exec: None, dead_usage: Usage::default() },
             ),
             live: AtomicUsize::new(0),
-            staying: AtomicUsize::new(0),
             group_exiting: AtomicBool::new(false),
             parent_pid: AtomicI32::new(parent_pid),
             program: SpinLock::new(Rank::Process, parts.program),
@@ -230,13 +222,20 @@ impl Process {
         signal::thread_added(&task);
         threads.list.push(task);
         self.live.store(threads.list.len(), Ordering::Release);
-        self.staying.fetch_add(1, Ordering::AcqRel);
+        threads.staying += 1;
         true
     }
 
-    /// Notes that a thread begins to end; true when no thread is left that does not.
-    pub(super) fn thread_leaves(&self) -> bool {
-        self.staying.fetch_sub(1, Ordering::AcqRel) == 1
+    /// Notes that a thread begins to end, with `status`; true when no thread is left that does not. The process ends
+    /// then, with this status if none was set before.
+    pub(super) fn thread_leaves(&self, status: WaitStatus) -> bool {
+        let mut threads = self.threads.lock();
+        threads.staying -= 1;
+        if threads.staying > 0 {
+            return false;
+        }
+        self.begin_group_exit(&mut threads, status);
+        true
     }
 
     /// Takes a thread off the list; how many are left.

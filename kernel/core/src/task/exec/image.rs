@@ -13,7 +13,7 @@ use crate::fs::{self, File};
 use crate::mm::addr::UserAddr;
 use crate::mm::gate;
 use crate::mm::space::{AddressSpace, MemoryObject, Protection};
-use crate::mm::{PAGE_SIZE, USER_END};
+use crate::mm::{PAGE_SIZE, USER_END, frame};
 use crate::task::current;
 
 /// Where movable programs go before randomisation: two thirds up user space, as on Linux.
@@ -167,6 +167,10 @@ fn map_segment(space: &AddressSpace, object: &Arc<dyn MemoryObject>, segment: &S
         space.map_segment(at(segment.start), file_pages_end - segment.start, protection, file)?;
     }
     if segment.end > file_pages_end {
+        // Zeros that no machine state could ever back: say so now rather than kill the program later.
+        if segment.end - file_pages_end > (frame::stats().total * PAGE_SIZE) as u64 {
+            return Err(Errno::ENOMEM);
+        }
         space.map_segment(at(file_pages_end), segment.end - file_pages_end, protection, None)?;
     }
     let tail = file_pages_end - segment.file_end;
