@@ -56,6 +56,9 @@ pub fn exit_thread(status: WaitStatus) -> ! {
     }
     settle_user_memory(&me);
     drop(sched::replace_space(None)); // From here on nothing touches user memory.
+    if last {
+        me.process.set_program(None);
+    }
     release_vfork_parent(&me);
     let files = me.files.lock().take();
     drop(files);

@@ -176,8 +176,9 @@ impl Process {
         self.program.lock().clone()
     }
 
-    pub(super) fn set_program(&self, program: Arc<Program>) {
-        let old = self.program.lock().replace(program);
+    /// Sets the program it runs; none when it ends.
+    pub(super) fn set_program(&self, program: Option<Arc<Program>>) {
+        let old = core::mem::replace(&mut *self.program.lock(), program);
         drop(old); // Outside the lock: it may close a file.
     }
 

@@ -129,6 +129,12 @@ fn load(file: &Arc<File>, head: &[u8]) -> Result<Loadable> {
         return Err(Errno::ENOEXEC);
     }
     let plan = Plan::new(&header, &table, USER_END)?;
+    // A segment that the file ends before: it was cut off.
+    let size = file.size();
+    let whole = |s: &Segment| s.file_end == s.start || s.file_offset + (s.file_end - s.start) <= size;
+    if !plan.segments.iter().all(whole) {
+        return Err(Errno::ENOEXEC);
+    }
     let object = file.ops().memory_object(file).map_err(|_| Errno::ENOEXEC)?;
     Ok(Loadable { plan, table_count: header.table_count, object })
 }

@@ -43,7 +43,7 @@ pub(super) fn run(image: Image, ready: Ready, name: &[u8]) -> Result<()> {
     drop(old_creds);
     me.process.dumpable.store(u32::from(!ready.secure), Ordering::Relaxed);
     let start = UserContext::starting_at(image.start, ready.program.stack_start.0);
-    me.process.set_program(Arc::new(ready.program));
+    me.process.set_program(Some(Arc::new(ready.program)));
     {
         let mut tree = tree::lock();
         let family = me.process.family.get_mut(&mut tree);
