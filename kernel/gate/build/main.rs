@@ -10,6 +10,8 @@ mod dwarf;
 mod elf;
 mod text;
 
+#[path = "../src/atomic.rs"]
+mod atomic;
 #[path = "../src/frame.rs"]
 #[allow(dead_code, reason = "the crate itself uses the rest")]
 mod frame;

@@ -9,6 +9,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod atomic;
 pub mod frame;
 pub mod ia64;
 pub mod image;

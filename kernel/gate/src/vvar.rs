@@ -7,16 +7,7 @@
 //! bits, and a clock's time is that plus the clock's own start. So the page changes when a clock is set, not at ticks,
 //! and a kernel that computes its system calls' answers in the same way gives exactly the same answers.
 
-#[cfg(not(test))]
-use core::{
-    hint::spin_loop,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
-};
-#[cfg(test)] // Compiled for `kernel/models` only.
-use loom::{
-    hint::spin_loop,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
-};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering, fence, spin_loop};
 
 /// Number of pages of data, directly below the image.
 pub const VVAR_PAGES: usize = 1;
