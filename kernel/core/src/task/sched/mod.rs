@@ -222,7 +222,7 @@ pub fn kick(task: &Arc<Task>, fatal: bool) {
         Sleep::Killable => fatal,
         Sleep::Uninterruptible => false,
     });
-    if !woken && task.sched.is_on_cpu() {
+    if !woken && task.sched.is_on_cpu() && !core::ptr::eq(&**task, percpu::current_task()) {
         percpu::irq_disable();
         let cpu = task.sched.cpu();
         if cpu != percpu::cpu_id() {
@@ -233,6 +233,9 @@ pub fn kick(task: &Arc<Task>, fatal: bool) {
 }
 
 fn wake_if(task: &Arc<Task>, may_end: impl Fn(Sleep) -> bool) -> bool {
+    if !task.sched.state.is_asleep() {
+        return false;
+    }
     percpu::irq_disable();
     let found = task.sched.state.wake(may_end);
     if found == Wake::Parked {

@@ -103,6 +103,11 @@ impl RunState {
         }
     }
 
+    /// Whether it sleeps or is about to: what [`Self::wake`] looks at first. `SeqCst` as there.
+    pub(super) fn is_asleep(&self) -> bool {
+        self.0.load(Ordering::SeqCst) & (SLEEPING | PARKED) != 0
+    }
+
     /// How it sleeps, if it does.
     pub(super) fn sleeping(&self) -> Option<Sleep> {
         let state = self.0.load(Ordering::Relaxed);

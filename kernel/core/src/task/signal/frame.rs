@@ -42,7 +42,7 @@ pub(super) const FRAME_FLAGS: u64 =
     FLAG_AC | FLAG_OF | FLAG_DF | FLAG_TF | FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF | FLAG_CF | FLAG_RF;
 
 /// Bytes of the magic number behind the XSAVE area.
-const MAGIC2_SIZE: usize = size_of::<u32>();
+pub(super) const MAGIC2_SIZE: usize = size_of::<u32>();
 
 /// Most stack that a signal frame takes, alignment included (AT_MINSIGSTKSZ).
 pub fn max_size() -> usize {

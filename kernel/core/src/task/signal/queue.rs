@@ -110,9 +110,18 @@ impl Pending {
 
     fn take_one(&mut self, signal: Signal) -> Taken {
         let is_it = |entry: &Entry| entry.info.signo == i32::from(signal.number());
-        let at = self.queue.iter().position(is_it);
-        let entry = at.and_then(|at| self.queue.remove(at));
-        let more = at.is_some_and(|at| self.queue.range(at..).any(is_it));
+        let (entry, more) = match self.queue.iter().position(is_it) {
+            // Mostly there is nothing else.
+            Some(0) => {
+                let entry = self.queue.pop_front();
+                (entry, !self.queue.is_empty() && self.queue.iter().any(is_it))
+            }
+            Some(at) => {
+                let entry = self.queue.remove(at);
+                (entry, self.queue.range(at..).any(is_it))
+            }
+            None => (None, false),
+        };
         if !more {
             self.set = self.set.without(SigSet::only(signal));
         }

@@ -186,15 +186,15 @@ fn choose(
         // One that has nothing else to do; failing that all who could take it are busy, and find it when they go on.
         None => threads.list.iter().find(is_idle).or_else(|| threads.list.iter().find(takes)),
     };
-    let Some(chosen) = chosen.cloned() else { return };
-    if is_fatal(process, &state, &chosen, signal) {
+    let Some(chosen) = chosen else { return };
+    if is_fatal(process, &state, chosen, signal) {
         job::abandon(&threads, &mut state);
         process.begin_group_exit(&mut threads, WaitStatus::signaled(signal.number(), false));
         threads.list.iter().for_each(kill_thread);
         return;
     }
     chosen.gates.set(TaskFlag::Signal);
-    sched::kick(&chosen, false);
+    sched::kick(chosen, false);
 }
 
 /// Forces `signal` on the current task for a fault it made: unblocked and with the default action if it was blocked or

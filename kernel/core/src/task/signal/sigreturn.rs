@@ -12,7 +12,7 @@ use tollgate_abi::signal::frame::{
 use tollgate_abi::{Errno, Result};
 use zerocopy::FromBytes;
 
-use super::frame::FRAME_FLAGS;
+use super::frame::{FRAME_FLAGS, MAGIC2_SIZE};
 use super::send::force_segv;
 use super::{SigSet, mask};
 use crate::arch::user::UserContext;
@@ -89,8 +89,8 @@ fn restore_registers(context: &mut UserContext, uc: &UContext) -> Result<()> {
     Ok(())
 }
 
-/// Room for the XSAVE areas of all but the most unusual processors.
-const USUAL_FPU_SIZE: usize = 2752;
+/// Room for the XSAVE areas of all but the most unusual processors, and the magic number behind.
+const USUAL_ROOM: usize = 2752;
 
 /// Takes the FPU state back from the frame; a null pointer gives the initial state.
 fn pop_fpu(task: &Task, from: UserAddr) -> Result<()> {
@@ -100,56 +100,61 @@ fn pop_fpu(task: &Task, from: UserAddr) -> Result<()> {
             true
         });
     }
-    let size = fpu::size();
-    let mut usual = [const { MaybeUninit::uninit() }; USUAL_FPU_SIZE];
+    let len = fpu::size() + MAGIC2_SIZE;
+    let mut usual = [const { MaybeUninit::uninit() }; USUAL_ROOM];
     let mut large;
-    let room = if size <= USUAL_FPU_SIZE {
-        &mut usual[..size]
+    let room = if len <= USUAL_ROOM {
+        &mut usual[..len]
     } else {
-        large = alloc::vec![MaybeUninit::uninit(); size];
+        large = alloc::vec![MaybeUninit::uninit(); len];
         &mut large[..]
     };
-    let area = read_area(from, room)?;
+    let len = read_area(from, room)?;
+    // SAFETY: `read_area` wrote this many bytes.
+    let area = unsafe { room[..len].assume_init_ref() };
     load_fpu(task, |state| state.set_from_user(area))
 }
 
 /// Reads the frame's FPU state into `room`: a whole area with the components the frame names, or, when the frame's
-/// marks are not the kernel's, the FXSAVE part alone.
-fn read_area(from: UserAddr, room: &mut [MaybeUninit<u8>]) -> Result<&[u8]> {
-    let legacy = read_into(from, &mut room[..FXSAVE_SIZE])?;
-    let marks = &legacy[FP_SOFTWARE_OFFSET..FP_SOFTWARE_OFFSET + size_of::<FpSoftware>()];
+/// marks are not the kernel's, the FXSAVE part alone. Returns its length.
+fn read_area(from: UserAddr, room: &mut [MaybeUninit<u8>]) -> Result<usize> {
+    // In one go what frames of the kernel's making have; a smaller one may end before unmapped memory.
+    let got = read_into(from, room);
+    if got.len() < FXSAVE_SIZE {
+        return Err(Errno::EFAULT);
+    }
+    let marks = &got[FP_SOFTWARE_OFFSET..FP_SOFTWARE_OFFSET + size_of::<FpSoftware>()];
     let marks = FpSoftware::read_from_bytes(marks).expect("the slice has its size");
     let len = marks.xstate_size as usize;
     let marked = marks.magic1 == FP_XSTATE_MAGIC1
-        && (XSAVE_MIN_SIZE..=room.len()).contains(&len)
-        && marks.xstate_size <= marks.extended_size
-        && UserPtr::<u32>::new(from.wrapping_add(len as u64)).read()? == FP_XSTATE_MAGIC2;
+        && (XSAVE_MIN_SIZE..=fpu::size()).contains(&len)
+        && marks.xstate_size <= marks.extended_size;
     if !marked {
-        // SAFETY: `read_into` filled this part.
-        return Ok(unsafe { room[..FXSAVE_SIZE].assume_init_ref() });
+        return Ok(FXSAVE_SIZE);
     }
-    let rest = read_into(from.wrapping_add(FXSAVE_SIZE as u64), &mut room[FXSAVE_SIZE..len])?;
+    let magic2 = got.get(len..).and_then(<[u8]>::first_chunk).ok_or(Errno::EFAULT)?;
+    if *magic2 != FP_XSTATE_MAGIC2.to_le_bytes() {
+        return Ok(FXSAVE_SIZE);
+    }
     // Components the program did not name in its marks come back in their initial state.
-    let present: &mut [u8; 8] = rest[XSTATE_BV_OFFSET - FXSAVE_SIZE..].first_chunk_mut().expect("len was checked");
+    let present: &mut [u8; 8] = got[XSTATE_BV_OFFSET..].first_chunk_mut().expect("len was checked");
     let bits = u64::from_le_bytes(*present);
     if bits & !fpu::features() != 0 {
         return Err(Errno::EFAULT);
     }
     *present = (bits & marks.features).to_le_bytes();
-    room[len..].fill(MaybeUninit::new(0));
-    // SAFETY: both reads and the fill together wrote every byte.
-    Ok(unsafe { room.assume_init_ref() })
+    let size = fpu::size();
+    room[len..size].fill(MaybeUninit::new(0));
+    Ok(size)
 }
 
-/// Copies user bytes into all of `room`.
-fn read_into(from: UserAddr, room: &mut [MaybeUninit<u8>]) -> Result<&mut [u8]> {
+/// Copies user bytes into `room` until one cannot be read; returns those that could.
+fn read_into(from: UserAddr, room: &mut [MaybeUninit<u8>]) -> &mut [u8] {
     // SAFETY: `room` is ours and writable for its length.
     let left = unsafe { copy::from_user(room.as_mut_ptr().cast(), from, room.len()) };
-    if left != 0 {
-        return Err(Errno::EFAULT);
-    }
-    // SAFETY: every byte was written.
-    Ok(unsafe { room.assume_init_mut() })
+    let got = room.len() - left;
+    // SAFETY: this many bytes were written.
+    unsafe { room[..got].assume_init_mut() }
 }
 
 /// Changes the current task's FPU state, in one go: nothing here sleeps, or a task switch would undo it.
