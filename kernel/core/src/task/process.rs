@@ -202,10 +202,10 @@ impl Process {
             return Err(Errno::EPERM);
         }
         self.limits.set(resource, new);
-        if let Some(task) = threads.list.first()
-            && let Some(space) = &*task.space.lock()
-        {
-            self.limits.tell_space(space);
+        let space = threads.list.first().and_then(|task| task.space.lock().clone());
+        drop(threads);
+        if let Some(space) = space {
+            self.limits.tell_space(&space);
         }
         Ok(())
     }
