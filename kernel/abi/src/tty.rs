@@ -99,8 +99,8 @@ pub mod cc {
     pub const VEOL2: usize = 16;
 }
 
-/// 115200 baud, 8 bits, receiver on, hang up at the end, no modem: `c_cflag` of the serial console.
-pub const SERIAL_CFLAG: u32 = 0o010002 | 0o60 | 0o200 | 0o2000 | 0o4000;
+/// 9600 baud, 8 bits, receiver on, hang up at the end, no modem: `c_cflag` of a serial line at first.
+pub const SERIAL_CFLAG: u32 = 0o15 | 0o60 | 0o200 | 0o2000 | 0o4000;
 
 impl Termios {
     /// What a terminal starts with.

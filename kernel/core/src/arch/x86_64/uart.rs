@@ -1,7 +1,7 @@
 //! The two serial ports: COM1 is the console, with interrupts both ways; COM2 carries the kernel log, polled, so that
 //! the log works in any state of the machine.
 use uart_16550::backend::PioBackend;
-use uart_16550::spec::registers::IER;
+use uart_16550::spec::registers::{IER, ISR};
 use uart_16550::{Config, Uart16550};
 
 use crate::sync::{Rank, SpinLock, WaitQueue};
@@ -120,23 +120,29 @@ pub fn console_pending() -> usize {
 }
 
 /// COM1's interrupt: hands input to the terminal and refills the output.
+///
+/// The line is edge-triggered: a cause that arises while another is served raises no new edge, so they are served until
+/// the UART says that none is left.
 pub(super) fn interrupt() {
     loop {
-        let byte = match &mut CONSOLE.lock().uart {
-            Some(uart) => uart.try_receive_byte().ok(),
-            None => None,
+        while let Some(byte) = receive() {
+            crate::tty::console_input(byte);
+        }
+        let (room, quiet) = {
+            let mut console = CONSOLE.lock();
+            console.pump();
+            let quiet = console.uart.as_mut().is_none_or(|uart| uart.isr().contains(ISR::INTERRUPT_STATUS));
+            (console.waiting.len() <= TX_BUFFER / 2, quiet)
         };
-        match byte {
-            Some(byte) => crate::tty::console_input(byte),
-            None => break,
+        if room {
+            CONSOLE_ROOM.wake_all();
+        }
+        if quiet {
+            return;
         }
     }
-    let room = {
-        let mut console = CONSOLE.lock();
-        console.pump();
-        console.waiting.len() <= TX_BUFFER / 2
-    };
-    if room {
-        CONSOLE_ROOM.wake_all();
-    }
+}
+
+fn receive() -> Option<u8> {
+    CONSOLE.lock().uart.as_mut()?.try_receive_byte().ok()
 }

@@ -16,7 +16,7 @@ use tollgate_abi::fs::{Statfs, mode};
 use tollgate_abi::{Errno, Result};
 
 use super::dir::{DirSink, Entry, FIRST_ENTRY};
-use super::{Attributes, Dentry, File, FileOps, FileSystem, Follow, Inode, Opening, Sink};
+use super::{Attributes, Dentry, File, FileOps, FileSystem, Follow, Inode, NewInode, Opening, Sink};
 use crate::mm::PAGE_SIZE;
 use crate::sync::{Mutex, Once, Rank};
 
@@ -132,6 +132,15 @@ impl Inode for ProcInode {
         let Kind::Directory(directory) = &self.node.kind else { return Err(Errno::ENOTDIR) };
         let inode = ProcInode::new(self.attributes.device, self.ino_of(name), directory.lookup(name)?);
         Ok(Dentry::new(inode, dentry, name.into()))
+    }
+
+    fn create(&self, _: &Arc<Dentry>, _: &[u8], _: NewInode) -> Result<Arc<Dentry>> {
+        Err(Errno::ENOENT) // As on Linux: no name can be made here.
+    }
+
+    fn size(&self) -> u64 {
+        // Links whose text would have to be made first claim this much on Linux.
+        if self.attributes.is_symlink() { 64 } else { 0 }
     }
 
     fn follow(&self) -> Result<Follow> {

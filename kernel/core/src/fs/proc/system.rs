@@ -96,6 +96,8 @@ fn meminfo() -> Vec<u8> {
         ("Dirty", 0),
         ("Writeback", 0),
         ("Shmem", 0),
+        ("Slab", 0),
+        ("SReclaimable", 0),
     ];
     let mut out = String::new();
     for (name, value) in rows {

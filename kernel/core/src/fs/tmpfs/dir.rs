@@ -12,14 +12,19 @@ use crate::fs::inode::Time;
 use crate::fs::{Attributes, Dentry, Inode};
 use crate::sync::{Mutex, MutexGuard};
 
+/// The place of a directory's first entry: nobody makes so many, and offsets stay positive.
+const LAST_PLACE: u64 = 1 << 62;
+
 /// The entries of one directory.
 #[derive(Default)]
 pub(super) struct Entries {
     /// Each name's place in `order`.
     names: BTreeMap<Arc<[u8]>, u64>,
-    /// The place is also the offset that reading the directory knows the entry by: it never changes.
+    /// The place is also the offset that reading the directory knows the entry by: it never changes. Places go down, so
+    /// that the newest entry is read first, as on Linux.
     order: BTreeMap<u64, Arc<Dentry>>,
-    next: u64,
+    /// Entries ever made.
+    made: u64,
     /// The directory itself has been removed: nothing may be made in it.
     removed: bool,
 }
@@ -49,8 +54,8 @@ impl Entries {
     }
 
     pub(super) fn insert(&mut self, name: Arc<[u8]>, dentry: Arc<Dentry>) {
-        let place = self.next;
-        self.next += 1;
+        let place = LAST_PLACE - self.made;
+        self.made += 1;
         self.order.insert(place, dentry);
         self.names.insert(name, place);
     }
