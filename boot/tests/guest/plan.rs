@@ -50,7 +50,7 @@ pub(crate) struct Guest {
     pub(crate) programs: Vec<Program>,
     /// A stock Linux kernel, if there is one.
     pub(crate) linux: Option<PathBuf>,
-    /// What can be run: test binaries, sample programs, scripts.
+    /// What can be run: test binaries and a script.
     steps: Vec<Step>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Step {
 pub(crate) enum Tests {
     /// A test binary: its tests, each with whether it is to pass on Linux too.
     Suite(Vec<(String, bool)>),
-    /// A program that is a test itself: it must print this and end with status 0.
+    /// A script that is a test itself: it must print this and end with status 0.
     Output(String),
 }
 
@@ -84,8 +84,6 @@ impl Guest {
         for program in &programs {
             if program.package == Path::new("userland/tests") {
                 steps.push(suite(program)?);
-            } else if program.package == Path::new("userland/programs") {
-                steps.push(sample(program)?);
             }
         }
         steps.push(script(&workspace)?);
@@ -123,19 +121,6 @@ fn suite(program: &Program) -> Result<Step> {
         });
     }
     Ok(Step { name: program.name.clone(), command: format!("/tests/{}", program.name), tests: Tests::Suite(tests) })
-}
-
-/// A sample program knows nothing of the guest, so what it prints here is what it must print there.
-fn sample(program: &Program) -> Result<Step> {
-    let output = Command::new(&program.path).output()?;
-    if !output.status.success() {
-        bail!("{} fails on this machine: {}", program.name, output.status);
-    }
-    Ok(Step {
-        name: format!("programs::{}", program.name),
-        command: format!("/tests/programs/{}", program.name),
-        tests: Tests::Output(String::from_utf8(output.stdout)?),
-    })
 }
 
 /// The script for busybox's shell, and its output on Linux.

@@ -22,8 +22,11 @@ use crate::transcript::{End, Transcript};
 /// A machine that says nothing for so long is stuck: every test in the guest has a shorter time-out.
 const IDLE: Duration = Duration::from_secs(180);
 
-/// How often a plan is taken up again after a test took the machine down.
-const RESTARTS: usize = 4;
+/// How often a plan is taken up again after a test took the machine down. That is soon done after a panic, and
+/// takes [`IDLE`] after a hang.
+const RESTARTS: usize = 20;
+/// How many of these may be hangs.
+const HANGS: usize = 2;
 
 /// Machines that run at the same time.
 const MACHINES: usize = 2;
@@ -65,8 +68,9 @@ struct Session<'a> {
 impl Session<'_> {
     /// Runs a plan to its end, with as many boots as that takes.
     fn run(&self, mut plan: Plan) {
+        let mut hangs = 0;
         for restart in 0..=RESTARTS {
-            let (End { missing, begun, .. }, reason) = match self.boot(&plan, restart) {
+            let (End { missing, begun, .. }, outcome, reason) = match self.boot(&plan, restart) {
                 Ok(ended) => ended,
                 Err(error) => return self.fail(&plan.names(), &format!("{error:#}")),
             };
@@ -75,12 +79,13 @@ impl Session<'_> {
             }
             let [guilty, rest @ ..] = missing.as_slice() else { return };
             self.fail(std::slice::from_ref(guilty), &reason);
-            if rest.is_empty() {
-                return;
-            }
             plan.keep(|name| rest.iter().any(|test| test == name));
+            hangs += usize::from(outcome == Outcome::TimedOut);
+            if rest.is_empty() || hangs > HANGS {
+                break;
+            }
         }
-        self.fail(&plan.names(), &format!("not run: the machine went down {} times", RESTARTS + 1));
+        self.fail(&plan.names(), "not run: the machine went down too often");
     }
 
     fn fail(&self, names: &[String], reason: &str) {
@@ -94,7 +99,7 @@ impl Session<'_> {
     }
 
     /// Boots one machine for the plan. Returns what is left, and why.
-    fn boot(&self, plan: &Plan, restart: usize) -> Result<(End, String)> {
+    fn boot(&self, plan: &Plan, restart: usize) -> Result<(End, Outcome, String)> {
         let folder = self.guest.workspace.target.join("guest-tests").join(self.target.name());
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let image = folder.join("initramfs.cpio");
@@ -135,7 +140,7 @@ impl Session<'_> {
         let lines: Vec<&str> = log.lines().collect();
         let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
         let reason = format!("{reason}\n{}\n-- kernel log:\n{tail}", end.text.trim_end());
-        Ok((end, reason))
+        Ok((end, outcome, reason))
     }
 
     /// Builds the kernel, once for all sessions.

@@ -11,7 +11,7 @@ pub(crate) struct Transcript<'a, F: FnMut(&str, Verdict)> {
     post: F,
     /// The step that runs.
     step: Option<&'a Step>,
-    /// What the step has printed, for programs, and what is not a result, for test binaries.
+    /// What the step has printed, less the results.
     text: String,
     line: Vec<u8>,
     /// Tests of the plan that have no result yet, in order.
