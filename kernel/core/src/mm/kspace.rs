@@ -13,7 +13,7 @@ use crate::arch::{page, percpu, tlb};
 use crate::sync::{Rank, SpinLock};
 
 /// Bytes of a kernel stack.
-pub const STACK_SIZE: usize = 32 * 1024;
+pub const STACK_SIZE: usize = if cfg!(debug_assertions) { 64 * 1024 } else { 32 * 1024 };
 
 /// Bytes from one stack to the next; the lower half of each slot is the guard.
 const SLOT: u64 = 2 * STACK_SIZE as u64;

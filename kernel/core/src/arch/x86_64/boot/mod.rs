@@ -10,7 +10,7 @@ use core::cell::UnsafeCell;
 pub struct BootStack(UnsafeCell<[u8; BOOT_STACK_SIZE]>);
 
 /// Bytes of the boot stack.
-pub const BOOT_STACK_SIZE: usize = 64 * 1024;
+pub const BOOT_STACK_SIZE: usize = if cfg!(debug_assertions) { 256 * 1024 } else { 64 * 1024 };
 
 // SAFETY: only its address is used; the memory belongs to the one CPU that runs on it.
 unsafe impl Sync for BootStack {}
