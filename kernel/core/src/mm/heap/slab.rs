@@ -172,7 +172,7 @@ impl Partial {
     #[cold]
     fn fill(&mut self, stock: &Stock, class: usize) {
         for _ in 0..batch(class) {
-            if self.head.is_null() && !self.grow(class) {
+            if self.head.is_null() && !self.grow() {
                 return;
             }
             // SAFETY: slabs in the list are ours (the lock is held) and have a free object.
@@ -181,7 +181,7 @@ impl Partial {
     }
 
     /// Adds a slab.
-    fn grow(&mut self, class: usize) -> bool {
+    fn grow(&mut self) -> bool {
         let slab: *mut Slab = take_frames(1, Purpose::Kernel).cast();
         if slab.is_null() {
             return false;

@@ -158,6 +158,10 @@ impl AddressSpace {
         protection: Protection,
         file: Option<(Arc<dyn MemoryObject>, u64)>,
     ) -> Result<()> {
+        if file.is_none() {
+            // Whatever its protection, the program means to fill it.
+            check_commit(len, MapFlags::empty())?;
+        }
         let backing = file.map(|(object, offset)| Backing { object, first: offset / PAGE_SIZE as u64 });
         let request = Request {
             addr: start,

@@ -36,11 +36,11 @@ use mapping::Mapping;
 use tables::Tables;
 
 pub use limits::{Limit, Limits};
-pub use map::{MAX_MAPPINGS, Request};
+pub use map::Request;
 pub use mapping::{Backing, MapFlags};
 pub use place::{MIN_ADDRESS, Placement};
 pub use remap::Destination;
-pub use report::{Area, Usage};
+pub use report::Usage;
 pub(super) use tables::idle_frames;
 
 bitflags! {

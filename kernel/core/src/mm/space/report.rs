@@ -11,8 +11,6 @@ pub struct Area<'a> {
     pub range: Range<u64>,
     /// What user mode may do.
     pub protection: Protection,
-    /// What mprotect may let it do.
-    pub may: Protection,
     /// How it behaves.
     pub flags: MapFlags,
     /// Whose pages.
@@ -46,8 +44,6 @@ pub struct Usage {
     pub tables: u64,
     /// Where the heap starts and ends.
     pub brk: (u64, u64),
-    /// Mappings there are.
-    pub mappings: usize,
 }
 
 impl AddressSpace {
@@ -70,7 +66,6 @@ impl AddressSpace {
             let area = Area {
                 range,
                 protection: mapping.protection,
-                may: mapping.may,
                 flags: mapping.flags,
                 object: backing.map(|backing| &*backing.object),
                 offset: backing.map_or(0, |backing| backing.first * PAGE_SIZE as u64),
@@ -97,17 +92,6 @@ impl AddressSpace {
             peak_resident: bytes(self.resident.peak()),
             tables: bytes(state.tables.count()),
             brk: (state.brk_start, state.brk),
-            mappings: state.mappings.len(),
         }
-    }
-
-    /// Frames mapped, without taking the lock (getrusage, accounting).
-    pub fn resident_frames(&self) -> usize {
-        self.resident.now()
-    }
-
-    /// The most frames that were mapped at a time.
-    pub fn peak_resident_frames(&self) -> usize {
-        self.resident.peak()
     }
 }
