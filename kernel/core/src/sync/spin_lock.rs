@@ -51,6 +51,11 @@ impl<T: ?Sized> SpinLock<T> {
         }
     }
 
+    /// Where the value is, for an owner whose reads need no lock because it is the only one to write.
+    pub fn as_ptr(&self) -> *mut T {
+        self.inner.as_mut_ptr()
+    }
+
     /// The value, when `&mut` proves that nobody else has it.
     pub fn get_mut(&mut self) -> &mut T {
         self.inner.get_mut()

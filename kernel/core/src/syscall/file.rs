@@ -10,7 +10,7 @@ use super::args::Fd;
 use crate::fs::{File, Sink, Source, devices};
 use crate::mm::addr::UserAddr;
 use crate::mm::user::UserPtr;
-use crate::task::{current, sched};
+use crate::task::{sched, with_files};
 
 crate::flags_argument!(RandomFlags: u32);
 
@@ -19,7 +19,7 @@ crate::flags_argument!(RandomFlags: u32);
 /// # Errors
 /// `EBADF`.
 pub(super) fn file(fd: Fd) -> Result<Arc<File>> {
-    current().files().get(fd.0)
+    with_files(|files| files.get(fd.0))
 }
 
 fn readable(fd: Fd) -> Result<Arc<File>> {

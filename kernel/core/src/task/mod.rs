@@ -189,6 +189,19 @@ pub fn current() -> &'static Task {
     unsafe { &*task }
 }
 
+/// Calls `f` with the running task's open files: without lock and share, for the way through every read and write.
+///
+/// # Panics
+/// After the task has exited.
+#[inline]
+pub fn with_files<R>(f: impl FnOnce(&FdTable) -> R) -> R {
+    let slot = current().files.as_ptr();
+    // SAFETY: only the task itself replaces its table (execve, unshare, exit), with the lock held against readers in
+    // other tasks; `f` knows nothing but the table and cannot do that.
+    let files = unsafe { (*slot).as_deref() }.expect("a running task has files");
+    f(files)
+}
+
 /// The running task, shared.
 pub fn current_arc() -> Arc<Task> {
     let task: *const Task = current();

@@ -50,6 +50,7 @@ pub(super) const KERNEL_RSP: usize = offset_of!(PerCpu, kernel_rsp);
 const CURRENT: usize = offset_of!(PerCpu, current);
 const CPU_ID: usize = offset_of!(PerCpu, cpu_id);
 const IRQ_DEPTH: usize = offset_of!(PerCpu, irq_depth);
+const IRQ_WAS_ON: usize = offset_of!(PerCpu, irq_was_on);
 
 // SAFETY: the cells are only touched by the block's own CPU; the rest is made of atomics and locks.
 unsafe impl Sync for PerCpu {}
@@ -160,27 +161,40 @@ pub fn set_current(task: *const Task, context_end: u64) {
 /// Turns interrupts off; nests.
 #[inline]
 pub fn irq_disable() {
-    let on = interrupts_on();
-    if on {
-        cli();
+    // SAFETY: touches this CPU's own counters, with interrupts off. Not `nomem`: it orders accesses like a lock.
+    unsafe {
+        core::arch::asm!(
+            "pushfq",
+            "cli",
+            "pop {flags}",
+            "cmp qword ptr gs:[{depth}], 0",
+            "jne 2f",
+            "bt {flags:e}, 9", // The interrupt flag.
+            "setc byte ptr gs:[{was_on}]",
+            "2: inc qword ptr gs:[{depth}]",
+            flags = out(reg) _,
+            depth = const IRQ_DEPTH,
+            was_on = const IRQ_WAS_ON,
+        );
     }
-    let cpu = this_cpu();
-    let depth = cpu.irq_depth.get();
-    if depth == 0 {
-        cpu.irq_was_on.set(on);
-    }
-    cpu.irq_depth.set(depth + 1);
 }
 
 /// Undoes one [`irq_disable`]; the outermost turns interrupts back on if they were.
 #[inline]
 pub fn irq_enable() {
-    let cpu = this_cpu();
-    let depth = cpu.irq_depth.get();
-    debug_assert!(depth > 0);
-    cpu.irq_depth.set(depth - 1);
-    if depth == 1 && cpu.irq_was_on.get() {
-        sti();
+    debug_assert!(irq_depth() > 0);
+    // SAFETY: touches this CPU's own counters, with interrupts off until the end. Not `nomem`, as above.
+    unsafe {
+        core::arch::asm!(
+            "dec qword ptr gs:[{depth}]",
+            "jnz 2f",
+            "cmp byte ptr gs:[{was_on}], 0",
+            "je 2f",
+            "sti",
+            "2:",
+            depth = const IRQ_DEPTH,
+            was_on = const IRQ_WAS_ON,
+        );
     }
 }
 
