@@ -180,7 +180,7 @@ impl Writers {
     /// `ETXTBSY` while it runs as a program.
     pub fn start_writing(&self) -> Result<()> {
         let more = |count: i32| if count < 0 { None } else { count.checked_add(1) };
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).map(drop).map_err(|_| Errno::ETXTBSY)
+        self.0.try_update(Ordering::AcqRel, Ordering::Relaxed, more).map(drop).map_err(|_| Errno::ETXTBSY)
     }
 
     /// One less writes.
@@ -194,7 +194,7 @@ impl Writers {
     /// `ETXTBSY` while it is open for writing.
     pub fn start_executing(&self) -> Result<()> {
         let more = |count: i32| if count > 0 { None } else { count.checked_sub(1) };
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).map(drop).map_err(|_| Errno::ETXTBSY)
+        self.0.try_update(Ordering::AcqRel, Ordering::Relaxed, more).map(drop).map_err(|_| Errno::ETXTBSY)
     }
 
     /// One less runs it.

@@ -14,6 +14,6 @@ mod wait;
 pub use completion::Completion;
 pub use mutex::{Mutex, MutexGuard};
 pub use rank::{HeldRanks, Rank, might_sleep};
-pub use spin::{Lazy, Once};
+pub use spin::Once;
 pub use spin_lock::{SpinGuard, SpinLock};
-pub use wait::{Sleep, WaitQueue, Waiter};
+pub use wait::{Sleep, WaitQueue};

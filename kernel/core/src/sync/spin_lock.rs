@@ -16,6 +16,11 @@ impl<T> SpinLock<T> {
         Self { rank, inner: spin::mutex::SpinMutex::new(value) }
     }
 
+    /// Where the value is, for an owner whose reads need no lock because it is the only one to write.
+    pub fn as_ptr(&self) -> *mut T {
+        self.inner.as_mut_ptr()
+    }
+
     /// The protected value, when nobody shares the lock any more.
     pub fn into_inner(self) -> T {
         self.inner.into_inner()
@@ -49,11 +54,6 @@ impl<T: ?Sized> SpinLock<T> {
                 None
             }
         }
-    }
-
-    /// Where the value is, for an owner whose reads need no lock because it is the only one to write.
-    pub fn as_ptr(&self) -> *mut T {
-        self.inner.as_mut_ptr()
     }
 
     /// The value, when `&mut` proves that nobody else has it.

@@ -10,7 +10,7 @@ use tollgate_abi::{Errno, Result};
 
 use super::mount::FileSystem;
 use super::tmpfs::TmpFs;
-use super::{FileOps, Inode, NewInode, Opening};
+use super::{FileOps, NewInode, Opening};
 use crate::sync::Once;
 use crate::tty;
 
