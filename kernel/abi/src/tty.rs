@@ -1,4 +1,5 @@
 //! Terminals: `struct termios`, its flags, and the ioctl(2) commands, as ioctl_tty(2) and termios(3) name them.
+#![expect(missing_docs, reason = "termios(3) names them")]
 use bitflags::bitflags;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -32,7 +33,6 @@ pub struct WindowSize {
 bitflags! {
     /// `c_iflag`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    #[expect(missing_docs, reason = "termios(3) names them")]
     pub struct InputFlags: u32 {
         const IGNBRK = 0o1;
         const BRKINT = 0o2;
@@ -49,7 +49,6 @@ bitflags! {
 
     /// `c_oflag`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    #[expect(missing_docs, reason = "termios(3) names them")]
     pub struct OutputFlags: u32 {
         const OPOST = 0o1;
         const ONLCR = 0o4;
@@ -62,7 +61,6 @@ bitflags! {
 
     /// `c_lflag`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    #[expect(missing_docs, reason = "termios(3) names them")]
     pub struct LocalFlags: u32 {
         const ISIG = 0o1;
         const ICANON = 0o2;

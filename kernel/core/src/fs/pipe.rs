@@ -140,7 +140,7 @@ impl Pipe {
         while left > 0 && !to.faulted() {
             let within = at % PAGE_SIZE;
             let run = left.min(PAGE_SIZE - within);
-            let frame = pages[at / PAGE_SIZE & (pages.len() - 1)].get().expect("what was written has a page");
+            let frame = pages[(at / PAGE_SIZE) & (pages.len() - 1)].get().expect("what was written has a page");
             // SAFETY: `within + run` is at most a page; the ring keeps the frame, and writers stay off what is unread.
             let put = unsafe { to.put_raw(frame.as_ptr().add(within), run) };
             at = at.wrapping_add(put);
@@ -202,7 +202,7 @@ impl Pipe {
         while left > 0 && !from.faulted() {
             let within = at % PAGE_SIZE;
             let run = left.min(PAGE_SIZE - within);
-            let frame = match pages[at / PAGE_SIZE & (pages.len() - 1)].try_call_once(Frame::alloc) {
+            let frame = match pages[(at / PAGE_SIZE) & (pages.len() - 1)].try_call_once(Frame::alloc) {
                 Ok(frame) => frame,
                 Err(errno) => {
                     outcome = Err(errno);
@@ -245,8 +245,8 @@ impl Pipe {
         while at != written {
             let within = at % PAGE_SIZE;
             let run = written.wrapping_sub(at).min(PAGE_SIZE - within);
-            let from = reading[at / PAGE_SIZE & (reading.len() - 1)].get().expect("what was written has a page");
-            let to = new[at / PAGE_SIZE & (new.len() - 1)].try_call_once(Frame::alloc)?;
+            let from = reading[(at / PAGE_SIZE) & (reading.len() - 1)].get().expect("what was written has a page");
+            let to = new[(at / PAGE_SIZE) & (new.len() - 1)].try_call_once(Frame::alloc)?;
             // SAFETY: `within + run` is at most a page of each; both sides are locked, so nobody else uses either.
             unsafe { to.as_ptr().add(within).copy_from_nonoverlapping(from.as_ptr().add(within), run) };
             at = at.wrapping_add(run);

@@ -25,14 +25,14 @@ pub use deliver::deliver;
 pub use fault::raise_exception;
 pub use frame::max_size as min_stack_size;
 pub use job::{JobEvent, is_stopped, thread_added, wait_event};
-pub use life::{Sets, action, exec, exit_process, exit_thread, notify_exit, set_action, sets};
+pub use life::{action, exec, exit_process, exit_thread, notify_exit, set_action, sets};
 pub use mask::{
     blocked_pending, is_blocked_or_ignored, is_pending, pause, restore_mask, set_mask, set_temporary_mask, wait_for,
 };
 pub use queue::Charge;
 pub use restart::{restart, restart_with};
 pub(in crate::task) use send::send_timer;
-pub use send::{force_fault, kill_thread, send_kernel, send_process, send_self, send_task, sent_by_current};
+pub use send::{force_fault, kill_thread, send_kernel, send_process, send_task, sent_by_current};
 pub use set::{DefaultAction, SigSet, Signal};
 pub use sigreturn::sigreturn;
 pub use state::{ProcessSignals, TaskSignals};
