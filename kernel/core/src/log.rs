@@ -45,10 +45,3 @@ pub fn init(command_line: &[u8]) {
     log::set_max_level(level.unwrap_or(LevelFilter::Info));
     let _ = log::set_logger(&Logger);
 }
-
-/// Writes `text` verbatim as a line of its own (/dev/kmsg).
-pub fn raw_line(text: &[u8]) {
-    let _line = LINE.lock();
-    uart::log_write(text);
-    uart::log_write(b"\n");
-}

@@ -107,11 +107,6 @@ pub trait FileOps: Send + Sync {
         None
     }
 
-    /// The terminal it is.
-    fn terminal(&self) -> Option<&Arc<crate::tty::Terminal>> {
-        None
-    }
-
     /// The socket it is.
     fn socket(&self) -> Option<&super::socket::Socket> {
         None

@@ -233,9 +233,4 @@ impl<'a> Source<'a> {
             }
         })
     }
-
-    /// Passes over up to `len` bytes without looking at them (/dev/null); returns how many.
-    pub fn skip(&mut self, len: usize) -> usize {
-        self.segments.advance(len, |_, _, _| 0)
-    }
 }

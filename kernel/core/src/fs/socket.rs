@@ -101,11 +101,6 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// How its data are cut.
-    pub fn kind(&self) -> SocketType {
-        self.kind
-    }
-
     /// Receives a message, or what there is of a stream; 0 bytes when the peer is gone. Gives the bytes put and the
     /// message's own length.
     ///

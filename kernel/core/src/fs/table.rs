@@ -50,11 +50,6 @@ impl FdTable {
         self.close_if(|_, slot| slot.cloexec);
     }
 
-    /// Closes everything.
-    pub fn close_all(&self) {
-        self.close_if(|_, _| true);
-    }
-
     /// The open file of descriptor `fd`, for doing something with the file.
     ///
     /// # Errors

@@ -64,11 +64,6 @@ impl<T> UserPtr<T> {
     pub const fn add(self, count: usize) -> Self {
         Self::new(self.addr.wrapping_add((count as u64).wrapping_mul(size_of::<T>() as u64)))
     }
-
-    /// The same address as a pointer to another type.
-    pub const fn cast<U>(self) -> UserPtr<U> {
-        UserPtr::new(self.addr)
-    }
 }
 
 impl<T: FromBytes> UserPtr<T> {

@@ -24,11 +24,6 @@ impl<T> Mutex<T> {
     pub const fn new(rank: Rank, value: T) -> Self {
         Self { rank, locked: AtomicBool::new(false), waiters: WaitQueue::new(), value: UnsafeCell::new(value) }
     }
-
-    /// The protected value, when nobody shares the lock any more.
-    pub fn into_inner(self) -> T {
-        self.value.into_inner()
-    }
 }
 
 impl<T: ?Sized> Mutex<T> {
@@ -45,16 +40,6 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     pub fn lock_nested(&self) -> MutexGuard<'_, T> {
         self.acquire(false)
-    }
-
-    /// Takes the lock if it is free.
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.try_acquire().then(|| MutexGuard { lock: self, ranked: false })
-    }
-
-    /// The value, when `&mut` proves that nobody else has it.
-    pub fn get_mut(&mut self) -> &mut T {
-        self.value.get_mut()
     }
 
     fn try_acquire(&self) -> bool {

@@ -9,8 +9,6 @@ use core::cell::Cell;
 #[repr(u8)]
 pub enum Rank {
     // ---- sleeping locks: user memory may be touched under those above `AddressSpace` ----
-    /// exec and credentials changes of one process.
-    Exec,
     /// Renames of directories, one at a time.
     Rename,
     /// Position of an open file, taken around a whole read or write.
@@ -19,8 +17,6 @@ pub enum Rank {
     Directory,
     /// Contents and attributes of an inode.
     Inode,
-    /// Terminal line discipline.
-    Tty,
     /// The mappings of one address space.
     AddressSpace,
     /// Pages of a file (page cache), below the address space because faults read it.

@@ -20,11 +20,6 @@ impl<T> SpinLock<T> {
     pub fn as_ptr(&self) -> *mut T {
         self.inner.as_mut_ptr()
     }
-
-    /// The protected value, when nobody shares the lock any more.
-    pub fn into_inner(self) -> T {
-        self.inner.into_inner()
-    }
 }
 
 impl<T: ?Sized> SpinLock<T> {

@@ -28,8 +28,6 @@ macro_rules! syscalls {
             match number {
                 $($number => {
                     static THIS: $crate::syscall::table::Description = $crate::syscall::table::Description {
-                        number: $number,
-                        name: stringify!($name),
                         print: |args, f| {
                             #[allow(unused_mut, unused_variables, reason = "calls without arguments use neither")]
                             let mut raw = args.iter();

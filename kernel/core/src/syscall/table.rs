@@ -23,12 +23,27 @@ use crate::trace::getunwind;
 
 /// A row of the table, for those who print calls.
 pub struct Description {
-    /// Its number.
-    pub number: u64,
-    /// Its name.
-    pub name: &'static str,
     /// Prints name and arguments.
     pub print: fn(&[u64; 6], &mut fmt::Formatter<'_>) -> fmt::Result,
+}
+
+/// A call that is being printed.
+pub struct Call<'a> {
+    description: &'static Description,
+    args: &'a [u64; 6],
+}
+
+impl Description {
+    /// This call with these arguments, for printing.
+    pub fn with<'a>(&'static self, args: &'a [u64; 6]) -> Call<'a> {
+        Call { description: self, args }
+    }
+}
+
+impl fmt::Display for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.description.print)(self.args, f)
+    }
 }
 
 // `NUMBER => name(arg: Type, ...) = handler;`, in blocks by family and there by number.

@@ -32,7 +32,6 @@ use crate::arch::fpu::FpuState;
 use crate::arch::percpu;
 use crate::arch::user::UserContext;
 use crate::fs::{FdTable, FsContext};
-use crate::mm::addr::UserAddr;
 use crate::mm::kspace::KernelStack;
 use crate::mm::space::AddressSpace;
 use crate::sync::{Completion, HeldRanks, Rank, SpinLock};
@@ -233,12 +232,6 @@ pub fn out_of_memory() {
     let name = name.split(|&b| b == 0).next().unwrap_or_default();
     ::log::warn!("out of memory: killing process {} ({})", task.process.pid, name.escape_ascii());
     signal::send_kernel(&task.process, signal::Signal::SIGKILL);
-}
-
-/// User address of the current task's stack pointer, for messages.
-pub fn user_stack_pointer() -> UserAddr {
-    // SAFETY: the current task reads its own registers.
-    UserAddr(unsafe { current().context_mut() }.rsp)
 }
 
 const _: Rank = Rank::Task;

@@ -136,11 +136,6 @@ impl Process {
         self.family.get(&tree::lock()).group.session.clone()
     }
 
-    /// Whether it leads its session.
-    pub fn is_session_leader(&self) -> bool {
-        self.session().id == self.pid
-    }
-
     /// Its children, zombies included, in the order of their making.
     pub fn children<'a>(&'a self, tree: &'a Tree) -> &'a [Arc<Process>] {
         &self.family.get(tree).children
@@ -164,11 +159,6 @@ impl Process {
     /// Number of threads that have not exited.
     pub fn thread_count(&self) -> usize {
         self.live.load(Ordering::Acquire)
-    }
-
-    /// Whether the process as a whole is ending: signals sent to it have no effect any more.
-    pub fn is_exiting(&self) -> bool {
-        self.group_exiting.load(Ordering::Acquire)
     }
 
     /// The program it runs: file, arguments' place, auxiliary vector. `None` for the kernel's own.

@@ -72,9 +72,10 @@ fn system_call(task: &Task) {
         (context.orig_rax, context.syscall_args())
     };
     // Only the low half of the number counts, as on Linux.
-    let result = table::dispatch(u64::from(number as u32), args);
-    if result == Err(Errno::ENOSYS) {
-        log::debug!("task {}: system call {number} with {args:x?} is not implemented", task.tid());
+    let number = u64::from(number as u32);
+    let result = table::dispatch(number, args);
+    if log::log_enabled!(log::Level::Trace) {
+        print_call(task, number, &args, result);
     }
     let restart = matches!(result, Err(error) if error.is_restart());
     let value = match result {
@@ -88,6 +89,16 @@ fn system_call(task: &Task) {
     }
     if restart {
         signal::deliver();
+    }
+}
+
+/// The kernel's own trace (`log=trace`): a line for each system call.
+#[cold]
+fn print_call(task: &Task, number: u64, args: &[u64; 6], result: Result<usize, Errno>) {
+    let tid = task.tid();
+    match table::describe(number) {
+        Some(call) => log::trace!("{tid}: {} = {result:?}", call.with(args)),
+        None => log::trace!("{tid}: system call {number} {args:x?} = {result:?}"),
     }
 }
 

@@ -94,11 +94,6 @@ impl Tree {
         self.tasks
     }
 
-    /// Processes that exist, zombies included.
-    pub fn process_count(&self) -> usize {
-        self.processes
-    }
-
     /// The number given out last (/proc/loadavg).
     pub fn last_pid(&self) -> Tid {
         self.last

@@ -214,8 +214,4 @@ impl FileOps for Opened {
     fn ioctl(&self, _: &File, command: u32, argument: u64) -> Result<usize> {
         self.0.ioctl(command, argument)
     }
-
-    fn terminal(&self) -> Option<&Arc<Terminal>> {
-        Some(&self.0)
-    }
 }

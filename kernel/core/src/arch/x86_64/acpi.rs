@@ -116,9 +116,9 @@ fn find_s5(dsdt: &[u8]) -> Option<u16> {
     }
     // The package's length takes one byte more for each of its two top bits; then comes the element count.
     let first = 1 + usize::from(package[1] >> 6) + 1 + 1;
-    match package.get(first)? {
-        &BYTE => package.get(first + 1).map(|&b| u16::from(b)),
-        &small => Some(u16::from(small)),
+    match *package.get(first)? {
+        BYTE => package.get(first + 1).map(|&b| u16::from(b)),
+        small => Some(u16::from(small)),
     }
 }
 

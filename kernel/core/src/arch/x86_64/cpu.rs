@@ -8,8 +8,6 @@ use super::msr;
 pub const FLAG_IF: u64 = 1 << 9;
 /// Single step.
 pub const FLAG_TF: u64 = 1 << 8;
-/// Alignment check; in the kernel, "user memory is open" (SMAP).
-pub const FLAG_AC: u64 = 1 << 18;
 
 const CR0_MP: u64 = 1 << 1;
 const CR0_EM: u64 = 1 << 2;

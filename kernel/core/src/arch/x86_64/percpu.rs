@@ -219,15 +219,6 @@ pub fn held_ranks() -> &'static HeldRanks {
     &this_cpu().held
 }
 
-/// Whether interrupts are on.
-#[inline]
-pub fn interrupts_on() -> bool {
-    let flags: u64;
-    // SAFETY: only reads the flags.
-    unsafe { core::arch::asm!("pushfq", "pop {}", out(reg) flags, options(nomem, preserves_flags)) };
-    flags & (1 << 9) != 0
-}
-
 /// Turns interrupts off, without nesting: for the trap paths.
 #[inline]
 pub fn cli() {

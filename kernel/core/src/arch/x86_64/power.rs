@@ -2,16 +2,22 @@
 use super::{acpi, cpu, port};
 use crate::sync::Once;
 
-static TABLES: Once<(Option<(u16, u16)>, Option<(u16, u8)>)> = Once::new();
+/// Port and value that power the machine off, and that reset it.
+struct Registers {
+    off: Option<(u16, u16)>,
+    reset: Option<(u16, u8)>,
+}
+
+static REGISTERS: Once<Registers> = Once::new();
 
 /// Remembers what the ACPI tables say.
 pub(super) fn init(acpi: &acpi::Tables) {
-    TABLES.call_once(|| (acpi.power_off, acpi.reset));
+    REGISTERS.call_once(|| Registers { off: acpi.power_off, reset: acpi.reset });
 }
 
 /// Powers the machine off; halts where ACPI gives no way to.
 pub fn off() -> ! {
-    if let Some(&(Some((port, value)), _)) = TABLES.get() {
+    if let Some(&Registers { off: Some((port, value)), .. }) = REGISTERS.get() {
         // SAFETY: the FADT names this register, and the value asks for S5.
         unsafe { port::write_word(port, value) };
     }
@@ -26,7 +32,7 @@ pub fn halt() -> ! {
 
 /// Resets the machine: by ACPI, else by the keyboard controller.
 pub fn restart() -> ! {
-    if let Some(&(_, Some((port, value)))) = TABLES.get() {
+    if let Some(&Registers { reset: Some((port, value)), .. }) = REGISTERS.get() {
         // SAFETY: the FADT names this register and value.
         unsafe { port::write(port, value) };
     }

@@ -24,11 +24,6 @@ impl Parked {
         self.fs_base.set(fs_base);
         self.gs_base.set(gs_base);
     }
-
-    /// The segment bases as of the task's last run.
-    pub fn bases(&self) -> (u64, u64) {
-        (self.fs_base.get(), self.gs_base.get())
-    }
 }
 
 /// Makes `task`, which never ran, start in `entry` when it is first switched to.

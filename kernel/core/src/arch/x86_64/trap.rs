@@ -38,7 +38,7 @@ pub struct KernelFrame {
     pub ss: u64,
 }
 
-const _: () = assert!(size_of::<KernelFrame>() % 16 == 0);
+const _: () = assert!(size_of::<KernelFrame>().is_multiple_of(16));
 
 // One stub per vector, 16 bytes apart, so that the table is arithmetic. Vectors 8, 10-14, 17, 21, 29 and 30 come with
 // an error code; the others push a zero in its place.

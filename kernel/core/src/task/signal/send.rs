@@ -36,12 +36,6 @@ pub fn send_kernel(process: &Process, signal: Signal) {
     debug_assert!(sent.is_ok(), "standard signals from the kernel are not limited");
 }
 
-/// Sends the current thread a signal on its own account, as a broken pipe does.
-pub fn send_self(signal: Signal) {
-    let sent = send_task(&current_arc(), signal, sent_by_current(signal, code::SI_USER));
-    debug_assert!(sent.is_ok(), "standard signals of kill's kind are not limited");
-}
-
 /// siginfo that names the current process as the sender.
 pub fn sent_by_current(signal: Signal, code: i32) -> SigInfo {
     let task = current();

@@ -1,5 +1,8 @@
 //! The PVH road: a 32-bit entry point named by an ELF note, which `qemu -kernel` calls with paging off and the address
 //! of a start-info block in EBX (Xen's public/arch-x86/hvm/start_info.h describes both).
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
+
 use bootloader_api::BootInfo;
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind, MemoryRegions};
 
@@ -140,8 +143,14 @@ const MAGIC: u32 = 0x336e_c578;
 const MAX_REGIONS: usize = 64;
 
 /// Storage for the regions and the `BootInfo`, which the rest of the kernel sees by `&'static mut`.
-static mut REGIONS: [MemoryRegion; MAX_REGIONS] = [MemoryRegion::empty(); MAX_REGIONS];
-static mut BOOT_INFO: core::mem::MaybeUninit<BootInfo> = core::mem::MaybeUninit::uninit();
+static REGIONS: Once<[MemoryRegion; MAX_REGIONS]> = Once(UnsafeCell::new([MemoryRegion::empty(); MAX_REGIONS]));
+static BOOT_INFO: Once<MaybeUninit<BootInfo>> = Once(UnsafeCell::new(MaybeUninit::uninit()));
+
+/// A static that one CPU touches once.
+struct Once<T>(UnsafeCell<T>);
+
+// SAFETY: only `enter` touches these, which runs once, on the first CPU.
+unsafe impl<T> Sync for Once<T> {}
 
 /// A reference to boot data at physical address `phys`.
 ///
@@ -161,7 +170,7 @@ extern "C" fn enter(start_info: u32) -> ! {
         let ramdisk = (info.module_count > 0).then(|| at::<Module>(info.modules));
         let ramdisk_range = ramdisk.map_or(0..0, |m| m.address..m.address + m.size);
 
-        let regions = &mut *(&raw mut REGIONS);
+        let regions: &'static mut [MemoryRegion; MAX_REGIONS] = &mut *REGIONS.0.get();
         let mut count = 0;
         let mut add = |start: u64, end: u64, kind| {
             if start < end {
@@ -189,7 +198,7 @@ extern "C" fn enter(start_info: u32) -> ! {
             add(start, end, MemoryRegionKind::Usable);
         }
 
-        let boot = (*(&raw mut BOOT_INFO)).write(BootInfo::new(MemoryRegions::from(&mut regions[..count])));
+        let boot = (*BOOT_INFO.0.get()).write(BootInfo::new(MemoryRegions::from(&mut regions[..count])));
         boot.physical_memory_offset = Some(PHYS_OFFSET).into();
         boot.rsdp_addr = (info.rsdp != 0).then_some(info.rsdp).into();
         boot.kernel_addr = kernel_range().start;
