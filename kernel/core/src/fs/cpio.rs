@@ -100,12 +100,12 @@ fn parse(archive: &[u8], offset: usize) -> Result<(Member<'_>, usize), &'static 
 /// Makes the file of `member`.
 fn place(member: &Member<'_>, root: &Arc<Dentry>, linked: &mut BTreeMap<u32, Arc<dyn Inode>>) -> Result<()> {
     let mut directory = root.clone();
-    let mut parts = member.name.split(|&b| b == b'/').filter(|part| !part.is_empty() && part != b".").peekable();
+    let mut parts = member.name.split(|&b| b == b'/').filter(|part| !part.is_empty() && part != b".");
     let Some(mut name) = parts.next() else {
         root.inode().attributes().set_permissions(member.mode);
         return Ok(());
     };
-    while let Some(after) = parts.next() {
+    for after in parts {
         directory = directory.inode().lookup(&directory, name)?;
         name = after;
     }

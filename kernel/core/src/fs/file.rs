@@ -13,11 +13,9 @@ use crate::mm::space::MemoryObject;
 use crate::sync::{Mutex, Rank};
 
 /// What is being opened, for [`super::Inode::open`].
-pub struct Opening<'a> {
+pub struct Opening {
     /// How.
     pub flags: OpenFlags,
-    /// Where.
-    pub path: &'a Path,
 }
 
 /// What can be done with an open file.

@@ -32,7 +32,7 @@ pub trait Inode: Any + Send + Sync {
     ///
     /// # Errors
     /// `ENXIO` for a device that is not there, `EINTR`s of FIFOs, `ENOMEM`.
-    fn open(self: Arc<Self>, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>>;
+    fn open(self: Arc<Self>, opening: &Opening) -> Result<Arc<dyn FileOps>>;
 
     /// The entry `name` of this directory.
     ///

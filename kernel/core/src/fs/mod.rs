@@ -71,6 +71,6 @@ pub fn root() -> &'static Path {
 /// # Errors
 /// `ENOENT` when the initial ramdisk has no /dev/console, `ENXIO` when there is no such device.
 pub fn open_console() -> Result<Arc<File>> {
-    let path = path::Walk::new(root().clone(), || Ok(root().clone()), b"/dev/console")?.to_end(true)?;
+    let path = path::Walk::new(root().clone(), || Ok(root().clone()), b"/dev/console")?.walk_to_end(true)?;
     open::open_path(path, OpenFlags::RDWR | OpenFlags::NOCTTY, false)
 }

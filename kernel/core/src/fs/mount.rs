@@ -102,10 +102,10 @@ pub fn mount(file_system: Arc<dyn FileSystem>, source: &[u8], flags: MountFlags,
         return Err(Errno::EBUSY);
     }
     // A directory that is made up at each look (/proc/PID) cannot carry a mount.
-    if let (name, Some(parent)) = at.dentry.name_and_parent() {
-        if !Arc::ptr_eq(&parent.inode().lookup(&parent, &name)?, &at.dentry) {
-            return Err(Errno::EINVAL);
-        }
+    if let (name, Some(parent)) = at.dentry.name_and_parent()
+        && !Arc::ptr_eq(&parent.inode().lookup(&parent, &name)?, &at.dentry)
+    {
+        return Err(Errno::EINVAL);
     }
     let dentry = at.dentry.clone();
     let mount = Arc::new(Mount { id: next_id(), file_system, source: source.into(), flags, root, at: Some(at) });

@@ -33,9 +33,9 @@ fn directory_of(dirfd: i32) -> Result<Path> {
 /// Finds the file `path` names.
 ///
 /// # Errors
-/// As [`walk_at`] and [`Walk::to_end`].
+/// As [`walk_at`] and [`Walk::walk_to_end`].
 pub fn resolve_at(dirfd: i32, path: &[u8], follow: bool) -> Result<Path> {
-    walk_at(dirfd, path)?.to_end(follow)
+    walk_at(dirfd, path)?.walk_to_end(follow)
 }
 
 /// As [`resolve_at`], with the flags AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH.
@@ -69,7 +69,7 @@ pub fn open_at(dirfd: i32, path: &[u8], mut flags: OpenFlags, permissions: u32) 
     }
     let mut walk = walk_at(dirfd, path)?;
     loop {
-        if walk.to_last()? != Last::Name || walk.wants_directory() {
+        if walk.walk_to_last()? != Last::Name || walk.wants_directory() {
             return Err(Errno::EISDIR);
         }
         let child = match walk.child() {
@@ -138,7 +138,7 @@ pub fn open_path(path: Path, flags: OpenFlags, made: bool) -> Result<Arc<File>> 
         access.set(Access::WRITE, flags.writes() || flags.contains(OpenFlags::TRUNC));
         permitted(attributes, access)?;
     }
-    let ops = inode.clone().open(&Opening { flags, path: &path })?;
+    let ops = inode.clone().open(&Opening { flags })?;
     let file = File::new(ops, path, flags - ONCE);
     if attributes.is_regular() {
         if flags.writes() {

@@ -121,8 +121,8 @@ pub enum Last {
 
 /// A walk along a path's text.
 ///
-/// [`Walk::to_last`] goes up to the last component and leaves that to the caller, who finishes with [`Walk::last`] or
-/// does something to the name; [`Walk::to_end`] goes all the way.
+/// [`Walk::walk_to_last`] goes up to the last component and leaves that to the caller, who finishes with [`Walk::last`] or
+/// does something to the name; [`Walk::walk_to_end`] goes all the way.
 pub struct Walk<'p> {
     root: Path,
     /// Where the walk is.
@@ -154,7 +154,7 @@ impl<'p> Walk<'p> {
         Ok(Self { root, at, text, next: 0, links, followed: 0, last: [0; NAME_MAX], last_len: 0, slash: false })
     }
 
-    /// The last component, after [`Self::to_last`] said that there is one.
+    /// The last component, after [`Self::walk_to_last`] said that there is one.
     pub fn last_name(&self) -> &[u8] {
         &self.last[..self.last_len]
     }
@@ -168,7 +168,7 @@ impl<'p> Walk<'p> {
     ///
     /// # Errors
     /// `ENOENT`, `ENOTDIR`, `EACCES`, `ELOOP`, `ENAMETOOLONG`.
-    pub fn to_last(&mut self) -> Result<Last> {
+    pub fn walk_to_last(&mut self) -> Result<Last> {
         loop {
             let Some(is_last) = self.next_component()? else { return Ok(Last::Root) };
             // Names are looked up in directories only, the last one too.
@@ -196,10 +196,10 @@ impl<'p> Walk<'p> {
         }
     }
 
-    /// Makes the last step after [`Self::to_last`] gave `last`, and all those of a link found there if `follow`.
+    /// Makes the last step after [`Self::walk_to_last`] gave `last`, and all those of a link found there if `follow`.
     ///
     /// # Errors
-    /// As [`Self::to_last`].
+    /// As [`Self::walk_to_last`].
     pub fn last(&mut self, mut last: Last, follow: bool) -> Result<()> {
         loop {
             match last {
@@ -215,7 +215,7 @@ impl<'p> Walk<'p> {
                     }
                 }
             }
-            last = self.to_last()?;
+            last = self.walk_to_last()?;
         }
         if self.slash && !self.at.inode().attributes().is_directory() {
             return Err(Errno::ENOTDIR);
@@ -226,9 +226,9 @@ impl<'p> Walk<'p> {
     /// Walks to the end; follows a link there if `follow` (or if slashes come after it).
     ///
     /// # Errors
-    /// As [`Self::to_last`].
-    pub fn to_end(mut self, follow: bool) -> Result<Path> {
-        let last = self.to_last()?;
+    /// As [`Self::walk_to_last`].
+    pub fn walk_to_end(mut self, follow: bool) -> Result<Path> {
+        let last = self.walk_to_last()?;
         self.last(last, follow)?;
         Ok(self.at)
     }
@@ -242,7 +242,7 @@ impl<'p> Walk<'p> {
     }
 
     /// Steps to `child` of `at` or, if it is a link and `follow`, begins to walk along the link: then true, and
-    /// [`Self::to_last`] goes on.
+    /// [`Self::walk_to_last`] goes on.
     ///
     /// # Errors
     /// `ELOOP`, and what else reading a link gives.

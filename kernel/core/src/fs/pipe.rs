@@ -402,7 +402,7 @@ impl Inode for PipeInode {
         &self.attributes
     }
 
-    fn open(self: Arc<Self>, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+    fn open(self: Arc<Self>, opening: &Opening) -> Result<Arc<dyn FileOps>> {
         open_fifo(&self.pipe, opening.flags)
     }
 }

@@ -326,7 +326,7 @@ impl Inode for SocketInode {
         &self.0
     }
 
-    fn open(self: Arc<Self>, _: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+    fn open(self: Arc<Self>, _: &Opening) -> Result<Arc<dyn FileOps>> {
         Err(Errno::ENXIO)
     }
 }

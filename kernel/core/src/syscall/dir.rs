@@ -26,7 +26,7 @@ static RENAME: Mutex<()> = Mutex::new(Rank::Rename, ());
 /// Walks up to the last component of a name that is to be made.
 fn new_name<'p>(dirfd: Fd, name: &'p [u8], directory: bool) -> Result<Walk<'p>> {
     let mut walk = walk_at(dirfd.0, name)?;
-    match walk.to_last()? {
+    match walk.walk_to_last()? {
         Last::Name if walk.wants_directory() && !directory => {
             // A slash at the end of what is no directory: an error either way.
             Err(if walk.child().is_ok() { Errno::EEXIST } else { Errno::ENOENT })
@@ -127,7 +127,7 @@ fn change_names(at: &Path) -> Result<&dyn Inode> {
 
 fn remove(dirfd: Fd, name: &[u8], directory: bool) -> Result<usize> {
     let mut walk = walk_at(dirfd.0, name)?;
-    let last = walk.to_last()?;
+    let last = walk.walk_to_last()?;
     match (last, directory) {
         (Last::Name, _) => {}
         (_, false) => return Err(Errno::EISDIR),
@@ -175,8 +175,8 @@ pub(super) fn renameat2(
     }
     let (from, to) = (path(from)?, path(to)?);
     let (mut source, mut target) = (walk_at(from_dir.0, &from)?, walk_at(to_dir.0, &to)?);
-    let source_last = source.to_last()?;
-    let target_last = target.to_last()?;
+    let source_last = source.walk_to_last()?;
+    let target_last = target.walk_to_last()?;
     if !alloc::sync::Arc::ptr_eq(&source.at.mount, &target.at.mount) {
         return Err(Errno::EXDEV);
     }

@@ -14,7 +14,7 @@ pub const MAX_GROUPS: usize = 65536;
 
 /// User and group identities of a task; immutable once a task has them (changes make new ones).
 #[derive(Clone)]
-#[expect(missing_docs, reason = "named and documented in credentials(7)")]
+/// The fields are those of credentials(7).
 pub struct Creds {
     pub uid: u32,
     pub euid: u32,

@@ -108,9 +108,4 @@ impl Session {
     pub(super) fn new(id: Tid) -> Arc<Self> {
         Arc::new(Self { id, groups: TreeCell::new(0) })
     }
-
-    /// The session with this number, if it exists.
-    pub fn find(sid: Tid) -> Option<Arc<Self>> {
-        tree::lock().session(sid).cloned()
-    }
 }

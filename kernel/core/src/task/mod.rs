@@ -93,7 +93,6 @@ pub struct Task {
 
 /// CPU time of a task, nanoseconds.
 #[derive(Default)]
-#[expect(missing_docs, reason = "named by what they count")]
 pub struct CpuTimes {
     pub user_ns: AtomicU64,
     pub kernel_ns: AtomicU64,

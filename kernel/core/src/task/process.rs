@@ -136,11 +136,6 @@ impl Process {
         self.family.get(&tree::lock()).group.session.clone()
     }
 
-    /// Its children, zombies included, in the order of their making.
-    pub fn children<'a>(&'a self, tree: &'a Tree) -> &'a [Arc<Process>] {
-        &self.family.get(tree).children
-    }
-
     /// Whether all its threads have ended and nobody has waited for it yet.
     pub fn is_zombie(&self, tree: &Tree) -> bool {
         self.family.get(tree).zombie.is_some()

@@ -22,6 +22,4 @@ pub struct Program {
     pub stack_start: UserAddr,
     /// Bounds of the first executable segment (startcode, endcode).
     pub code: Range<UserAddr>,
-    /// Entry point of the program itself, not of its interpreter.
-    pub entry: UserAddr,
 }

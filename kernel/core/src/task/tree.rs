@@ -77,7 +77,6 @@ impl<T> TreeCell<T> {
     }
 
     /// Changes.
-    #[expect(clippy::mut_from_ref, reason = "exclusive through the tree's borrow")]
     pub fn get_mut<'a>(&'a self, _tree: &'a mut Tree) -> &'a mut T {
         // SAFETY: the exclusive borrow of the only `Tree` excludes every other `get` and `get_mut`.
         unsafe { &mut *self.0.get() }
@@ -112,11 +111,6 @@ impl Tree {
     /// The process group with this number.
     pub fn group(&self, pgid: Tid) -> Option<&Arc<Group>> {
         self.slots.get(&pgid)?.group.as_ref()
-    }
-
-    /// The session with this number.
-    pub fn session(&self, sid: Tid) -> Option<&Arc<Session>> {
-        self.slots.get(&sid)?.session.as_ref()
     }
 
     /// Every process, by number.

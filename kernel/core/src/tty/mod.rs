@@ -67,7 +67,7 @@ fn open(terminal: &Arc<Terminal>, becomes_controlling: bool) -> Arc<dyn FileOps>
 ///
 /// # Errors
 /// `ENXIO` when there is no such port.
-pub fn open_serial(opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+pub fn open_serial(opening: &Opening) -> Result<Arc<dyn FileOps>> {
     let becomes_controlling = !opening.flags.contains(OpenFlags::NOCTTY) && opening.flags.reads();
     Ok(open(CONSOLE.get().ok_or(Errno::ENXIO)?, becomes_controlling))
 }
@@ -76,7 +76,7 @@ pub fn open_serial(opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
 ///
 /// # Errors
 /// `ENXIO` when there is no such port.
-pub fn open_console(_: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+pub fn open_console(_: &Opening) -> Result<Arc<dyn FileOps>> {
     Ok(open(CONSOLE.get().ok_or(Errno::ENXIO)?, false))
 }
 
@@ -84,7 +84,7 @@ pub fn open_console(_: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
 ///
 /// # Errors
 /// `ENXIO` when the process has none.
-pub fn open_controlling(_: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+pub fn open_controlling(_: &Opening) -> Result<Arc<dyn FileOps>> {
     Ok(open(&jobs::controlling(&task::current().process.session()).ok_or(Errno::ENXIO)?, false))
 }
 

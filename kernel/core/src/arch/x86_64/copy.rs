@@ -131,7 +131,6 @@ fn reachable(addr: UserAddr, len: usize) -> usize {
 
 /// Atomically compares and exchanges a user word; `Ok(old)`, or `Err(())` when it cannot be accessed. `addr` must be
 /// 4-aligned. Faults pages in.
-#[expect(clippy::result_unit_err, reason = "there is one way to fail")]
 pub fn cmpxchg_u32(addr: UserAddr, expected: u32, new: u32) -> Result<u32, ()> {
     if reachable(addr, 4) < 4 {
         return Err(());
@@ -145,7 +144,6 @@ pub fn cmpxchg_u32(addr: UserAddr, expected: u32, new: u32) -> Result<u32, ()> {
 
 /// Loads an aligned user word atomically **without** faulting pages in when a spinning lock is held, as futex calls it;
 /// `Err(())` when the page is not there right now.
-#[expect(clippy::result_unit_err, reason = "there is one way to fail")]
 pub fn load_u32_nofault(addr: UserAddr) -> Result<u32, ()> {
     if reachable(addr, 4) < 4 {
         return Err(());

@@ -24,7 +24,6 @@ pub struct InterruptStack([u64; IST_SIZE / 8]);
 /// Which interrupt stack an exception uses; the CPU numbers them from 1, 0 means none.
 #[derive(Clone, Copy)]
 #[repr(u8)]
-#[expect(missing_docs, reason = "named after the exceptions")]
 pub enum Ist {
     DoubleFault = 1,
     Nmi = 2,

@@ -12,7 +12,6 @@ use crate::mm::space::Access;
 /// The registers of interrupted kernel code, in the order of the stub's pushes.
 #[repr(C)]
 #[derive(Debug)]
-#[expect(missing_docs, reason = "the registers of x86-64")]
 pub struct KernelFrame {
     pub align: u64,
     pub r15: u64,

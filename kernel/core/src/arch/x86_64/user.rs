@@ -11,7 +11,6 @@ use super::{cpu, msr};
 /// because the CPU aligns its stack pointer first. Those are also Linux's `pt_regs`, after the first field.
 #[derive(Clone, Debug)]
 #[repr(C, align(16))]
-#[expect(missing_docs, reason = "the registers of x86-64")]
 pub struct UserContext {
     /// Keeps the end 16-aligned.
     pub reserved: u64,

@@ -19,7 +19,7 @@ struct Node {
     name: &'static [u8],
     device: u64,
     permissions: u32,
-    open: fn(&Opening<'_>) -> Result<Arc<dyn FileOps>>,
+    open: fn(&Opening) -> Result<Arc<dyn FileOps>>,
 }
 
 const fn node(
@@ -27,7 +27,7 @@ const fn node(
     major: u32,
     minor: u32,
     permissions: u32,
-    open: fn(&Opening<'_>) -> Result<Arc<dyn FileOps>>,
+    open: fn(&Opening) -> Result<Arc<dyn FileOps>>,
 ) -> Node {
     Node { name, device: make_device(major, minor), permissions, open }
 }
@@ -57,7 +57,7 @@ const LINKS: [(&[u8], &[u8]); 4] = [
 ///
 /// # Errors
 /// `ENXIO` when there is none; the driver's own.
-pub fn open(kind: u32, device: u64, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+pub fn open(kind: u32, device: u64, opening: &Opening) -> Result<Arc<dyn FileOps>> {
     let node = NODES.iter().find(|node| node.device == device).filter(|_| kind == mode::CHARACTER);
     (node.ok_or(Errno::ENXIO)?.open)(opening)
 }

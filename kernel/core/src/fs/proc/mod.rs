@@ -75,7 +75,10 @@ trait Directory: Send + Sync {
 }
 
 /// A directory whose names are fixed.
-struct Fixed(&'static [(&'static str, fn() -> Kind)]);
+struct Fixed(&'static [Named]);
+
+/// A name and what makes its file.
+type Named = (&'static str, fn() -> Kind);
 
 impl Directory for Fixed {
     fn lookup(&self, name: &[u8]) -> Result<Node> {
@@ -120,7 +123,7 @@ impl Inode for ProcInode {
         &self.attributes
     }
 
-    fn open(self: Arc<Self>, _: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+    fn open(self: Arc<Self>, _: &Opening) -> Result<Arc<dyn FileOps>> {
         match self.node.kind {
             Kind::Directory(_) => Ok(self),
             Kind::Text(_) => Ok(Arc::new(Text { inode: self, content: Mutex::new(Rank::Inode, None) })),

@@ -99,7 +99,7 @@ impl Inode for TmpInode {
         }
     }
 
-    fn open(self: Arc<Self>, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+    fn open(self: Arc<Self>, opening: &Opening) -> Result<Arc<dyn FileOps>> {
         match &self.body {
             Body::Device => devices::open(self.attributes.kind(), self.attributes.rdev, opening),
             Body::Fifo(pipe) => pipe::open_fifo(pipe, opening.flags),

@@ -94,7 +94,6 @@ pub(super) fn build(image: &Image, contents: &Contents<'_>, file: Arc<File>, dic
         auxv: vector,
         stack_start: UserAddr(sp),
         code: image.code.clone(),
-        entry: UserAddr(image.entry),
         gate: image.gate,
     };
     Ok(Ready { program, creds, secure })

@@ -25,6 +25,7 @@ pub(super) struct Pending {
 pub(super) struct Entry {
     info: SigInfo,
     /// Gives the sender's share of the user's queue back.
+    #[expect(dead_code, reason = "kept for its drop")]
     charge: Option<Charge>,
     /// The POSIX timer that sent it: it has one signal pending at most, and counts what it would have sent.
     timer: Option<Arc<PosixTimer>>,

@@ -3,7 +3,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 use tollgate_abi::process::WaitStatus;
-use tollgate_abi::signal::{SigInfo, code};
+use tollgate_abi::signal::SigInfo;
 use tollgate_abi::{Errno, Result};
 
 use super::queue::{Charge, Pending, is_limited};
@@ -11,7 +11,7 @@ use super::state::State;
 use super::{DefaultAction, SigSet, Signal, job};
 use crate::task::process::Threads;
 use crate::task::timer::posix::PosixTimer;
-use crate::task::{Process, Task, TaskFlag, current, current_arc, sched};
+use crate::task::{Process, Task, TaskFlag, current, sched};
 
 /// Sends `info` to a process: to whichever of its threads wants it first. May be called from interrupts and with the
 /// tree locked.
@@ -65,13 +65,6 @@ pub fn kill_thread(task: &Arc<Task>) {
 enum Message {
     Plain(SigInfo),
     Timer(SigInfo, Arc<PosixTimer>),
-}
-
-impl Message {
-    fn info(&self) -> &SigInfo {
-        let (Self::Plain(info) | Self::Timer(info, _)) = self;
-        info
-    }
 }
 
 /// `Ok(true)` when the signal is pending now (or was), `Ok(false)` when it came to nothing.

@@ -9,7 +9,7 @@ pub struct Signal(u8);
 
 macro_rules! names {
     ($($name:ident)*) => {
-        #[expect(missing_docs, reason = "signal(7)")]
+        #[expect(dead_code, reason = "all of signal(7) are named, those the kernel never sends itself too")]
         impl Signal {
             $(pub const $name: Self = Self(number::$name);)*
 
