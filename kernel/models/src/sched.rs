@@ -112,8 +112,10 @@ fn kinds_are_told_apart() {
     loom::model(|| {
         let state = RunState::new();
         assert_eq!(state.sleeping(), None);
+        assert!(!state.is_asleep());
         state.announce(Sleep::Killable);
         assert_eq!(state.sleeping(), Some(Sleep::Killable));
+        assert!(state.is_asleep());
         assert_eq!(state.wake(|sleep| sleep == Sleep::Interruptible), Wake::NotAsleep);
         assert!(state.park());
         assert_eq!(state.wake(|sleep| sleep == Sleep::Killable), Wake::Parked);
