@@ -9,7 +9,7 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How often a test is run again when it seems to lose memory.
-const REPEATS: usize = 3;
+const REPEATS: usize = 8;
 
 /// One test.
 #[derive(Clone, Copy)]
