@@ -28,7 +28,10 @@ impl Terminal {
             ioctl::TCFLSH => {
                 self.check_background_change()?;
                 match argument {
-                    flow::TCIFLUSH | flow::TCIOFLUSH => self.discipline.lock().flush_input(),
+                    flow::TCIFLUSH | flow::TCIOFLUSH => {
+                        self.discipline.lock().flush_input();
+                        self.made_room();
+                    }
                     flow::TCOFLUSH => {} // Output is with the port already.
                     _ => return Err(Errno::EINVAL),
                 }
@@ -76,6 +79,7 @@ impl Terminal {
         if restarted {
             self.restarted.wake_all();
         }
+        self.made_room();
         // What was typed may be readable under the new rules.
         self.readable.wake_all();
         Ok(())

@@ -7,7 +7,7 @@ use tollgate_abi::tty::{InputFlags, LocalFlags, OutputFlags, Termios, cc};
 
 use crate::task::signal::Signal;
 
-/// Most bytes of input kept; what comes on top is lost.
+/// Most bytes of input kept. The device is told to wait then; what comes on top is lost.
 const INPUT_MAX: usize = 4095;
 const TAB: usize = 8;
 const NEWLINE: u8 = b'\n';
@@ -282,6 +282,12 @@ impl Discipline {
         self.lines.clear();
         self.line.clear();
         self.literal = false;
+    }
+
+    /// Whether more input can be kept. A line too long that nobody can read yet is cut off instead: waiting for a
+    /// reader would be for ever.
+    pub(super) fn has_room(&self) -> bool {
+        self.ready.len() + self.line.len() < INPUT_MAX || !self.is_ready(1)
     }
 
     /// Bytes a read would find now; canonical mode counts whole lines only.

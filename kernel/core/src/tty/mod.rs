@@ -23,6 +23,8 @@ struct Driver {
     write: fn(&[u8]) -> usize,
     /// Bytes taken and not yet sent.
     pending: fn() -> usize,
+    /// Told that there is room for input again.
+    resume: fn(),
     /// Woken when there is room again.
     room: &'static WaitQueue,
     /// Device number.
@@ -37,6 +39,7 @@ pub fn init() {
         Arc::new(Terminal::new(Driver {
             write: uart::console_write,
             pending: uart::console_pending,
+            resume: uart::console_resume,
             room: &uart::CONSOLE_ROOM,
             device: tollgate_abi::fs::make_device(4, 64),
         }))
@@ -48,6 +51,11 @@ pub fn console_input(byte: u8) {
     if let Some(console) = CONSOLE.get() {
         console.input(byte);
     }
+}
+
+/// Whether the console's terminal can take a byte of input now. If not, it calls the driver's `resume` later.
+pub fn console_has_room() -> bool {
+    CONSOLE.get().is_none_or(|console| console.has_room())
 }
 
 /// Every terminal there is.

@@ -59,6 +59,16 @@ impl Terminal {
         }
     }
 
+    /// Whether a byte of input can be taken. May be called from interrupts.
+    pub(super) fn has_room(&self) -> bool {
+        self.discipline.lock().has_room()
+    }
+
+    /// Input was taken away, or is judged by other rules now: the device may go on.
+    pub(super) fn made_room(&self) {
+        (self.driver.resume)();
+    }
+
     /// read(2).
     fn read(&self, file: &File, to: &mut Sink<'_>) -> Result<usize> {
         let mut buffer = [0; CHUNK];
@@ -67,6 +77,7 @@ impl Terminal {
         loop {
             let room = to.remaining().min(CHUNK);
             let (got, more) = self.discipline.lock().take(&mut buffer[..room]);
+            self.made_room();
             to.put(&buffer[..got]);
             if got < CHUNK && !more || to.remaining() == 0 || to.faulted() || got == 0 {
                 return to.result();

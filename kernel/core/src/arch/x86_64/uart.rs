@@ -18,10 +18,14 @@ struct Console {
     uart: Option<Uart16550<PioBackend>>,
     waiting: heapless::Deque<u8, TX_BUFFER>,
     transmit_interrupt: bool,
+    /// The terminal has no room: bytes stay in the UART, which lets the other side wait.
+    receive_paused: bool,
 }
 
-static CONSOLE: SpinLock<Console> =
-    SpinLock::new(Rank::Device, Console { uart: None, waiting: heapless::Deque::new(), transmit_interrupt: false });
+static CONSOLE: SpinLock<Console> = SpinLock::new(
+    Rank::Device,
+    Console { uart: None, waiting: heapless::Deque::new(), transmit_interrupt: false, receive_paused: false },
+);
 static LOG: SpinLock<Option<Uart16550<PioBackend>>> = SpinLock::new(Rank::Log, None);
 /// Woken when the output buffer has room again, or is empty.
 pub static CONSOLE_ROOM: WaitQueue = WaitQueue::new();
@@ -70,6 +74,19 @@ pub fn log_write_anyway(bytes: &[u8]) {
 }
 
 impl Console {
+    /// Stops or starts the UART's interrupt for input. Starting it raises one at once if bytes are waiting.
+    fn pause_input(&mut self, paused: bool) {
+        if paused == self.receive_paused {
+            return;
+        }
+        self.receive_paused = paused;
+        match &mut self.uart {
+            Some(uart) if paused => uart.disable_interrupts(IER::DATA_READY),
+            Some(uart) => uart.enable_interrupts(IER::DATA_READY),
+            None => {}
+        }
+    }
+
     /// Moves waiting bytes into the UART; asks for an interrupt while some are left.
     fn pump(&mut self) {
         let Some(uart) = &mut self.uart else {
@@ -119,14 +136,30 @@ pub fn console_pending() -> usize {
     CONSOLE.lock().waiting.len()
 }
 
+/// Takes input again after the terminal had no room for it.
+pub fn console_resume() {
+    if crate::tty::console_has_room() {
+        CONSOLE.lock().pause_input(false);
+    }
+}
+
 /// COM1's interrupt: hands input to the terminal and refills the output.
 ///
 /// The line is edge-triggered: a cause that arises while another is served raises no new edge, so they are served until
 /// the UART says that none is left.
 pub(super) fn interrupt() {
     loop {
-        while let Some(byte) = receive() {
+        while crate::tty::console_has_room()
+            && let Some(byte) = receive()
+        {
             crate::tty::console_input(byte);
+        }
+        if !crate::tty::console_has_room() {
+            CONSOLE.lock().pause_input(true);
+            // A reader that came before the pause has not ended it.
+            if crate::tty::console_has_room() {
+                console_resume();
+            }
         }
         let (room, quiet) = {
             let mut console = CONSOLE.lock();
