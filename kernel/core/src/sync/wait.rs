@@ -27,8 +27,8 @@ pub struct Waiter {
 
 /// A queue of sleeping tasks.
 ///
-/// A sleeper registers first, then checks its condition, then sleeps: a wake between the check and the sleep finds it.
-/// Whoever makes a condition true calls a `wake` after doing so.
+/// A sleeper announces its sleep, registers, then checks its condition, then sleeps: a wake at any point after that ends
+/// the sleep. Whoever makes a condition true calls a `wake` after doing so.
 pub struct WaitQueue {
     /// Length of the queue, read without the lock so that waking an empty queue costs one load.
     len: AtomicUsize,
@@ -57,8 +57,10 @@ impl WaitQueue {
         }
         let task = task::current_arc();
         loop {
-            self.register(&task, true);
+            // In this order: who takes us off the queue finds us asleep, and so ends the sleep. The other way round, a
+            // wake in between would be spent on a task that then sleeps without being queued.
             sched::prepare_sleep(sleep);
+            self.register(&task, true);
             let outcome = match condition() {
                 Some(value) => Some(Ok(value)),
                 None if sched::sleep_interrupted(sleep) => Some(Err(Errno::ERESTARTSYS)),
