@@ -350,10 +350,13 @@ pub fn open_fifo(pipe: &Arc<Pipe>, flags: OpenFlags) -> Result<Arc<dyn FileOps>>
         return Err(Errno::ENXIO);
     }
     let (own, other) = if reads { (&pipe.readers, &pipe.writers) } else { (&pipe.writers, &pipe.readers) };
+    // Looked at before entering: a peer that was there has met us even if it leaves at once, and one that comes later
+    // is counted.
     let before = other.opened();
+    let present = other.is_open();
     let end = End::enter(pipe, flags);
     other.queue.wake_all();
-    if reads != writes && !nonblocking {
+    if reads != writes && !nonblocking && !present {
         let met = || (other.is_open() || other.opened() != before).then_some(());
         own.queue.wait_until(Sleep::Interruptible, None, met)?;
     }
