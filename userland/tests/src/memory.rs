@@ -137,7 +137,18 @@ pub struct Shared<T: Sync> {
 impl<T: Sync> Shared<T> {
     /// Puts a value in shared memory. It is never dropped.
     pub fn new(value: T) -> Shared<T> {
-        let mapping = Mapping::shared(size_of::<T>().div_ceil(PAGE).max(1));
+        Shared::put(Mapping::shared(size_of::<T>().div_ceil(PAGE).max(1)), value)
+    }
+
+    /// The same at an address of the caller's choice, where nothing may be.
+    pub fn at(address: usize, value: T) -> Shared<T> {
+        let length = size_of::<T>().div_ceil(PAGE).max(1) * PAGE;
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+        assert_eq!(mmap(address, length, RW, flags, -1, 0), Ok(address));
+        Shared::put(Mapping { address, length }, value)
+    }
+
+    fn put(mapping: Mapping, value: T) -> Shared<T> {
         // SAFETY: the mapping is new, page-aligned and large enough.
         unsafe { (mapping.address as *mut T).write(value) };
         Shared { mapping, kind: std::marker::PhantomData }
