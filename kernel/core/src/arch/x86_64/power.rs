@@ -21,6 +21,7 @@ pub fn off() -> ! {
         // SAFETY: the FADT names this register, and the value asks for S5.
         unsafe { port::write_word(port, value) };
     }
+    super::clock::spin_ns(100_000_000); // The machine may take a moment.
     log::warn!("the machine does not turn off; halting");
     cpu::halt()
 }
