@@ -67,6 +67,9 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// How long a killed child may take to be gone.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// How often what dead children left behind is cleared away.
+const SWEEP: Duration = Duration::from_millis(250);
+
 /// One place for a child.
 struct Place {
     pid: i32,
@@ -96,11 +99,19 @@ pub(crate) fn run(plan: &Plan) -> Result<String, String> {
             killed: None,
         }
     };
+    // What children leave behind when they die comes to us, not to init.
+    // SAFETY: takes no pointers.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
     let mut ends = BTreeMap::new();
     let mut places: Vec<Place> = (0..plan.children).map(|number| start(number, 0)).collect();
     let total = || progress.calls.iter().map(|calls| calls.load(Relaxed)).sum::<u64>();
+    let mut swept = time::monotonic();
     while total() < plan.calls {
         time::sleep(Duration::from_millis(2));
+        if time::monotonic() - swept > SWEEP {
+            sweep(&places);
+            swept = time::monotonic();
+        }
         for (number, place) in places.iter_mut().enumerate() {
             if let Some(status) = process::try_wait(place.pid) {
                 *ends.entry(end(status)).or_insert(0) += 1;
@@ -120,10 +131,38 @@ pub(crate) fn run(plan: &Plan) -> Result<String, String> {
             time::sleep(Duration::from_millis(1));
         }
     }
+    let deadline = time::monotonic() + DEADLINE;
+    while sweep(&[]) > 0 {
+        if time::monotonic() > deadline {
+            return Err("what the children left behind cannot be killed".to_owned());
+        }
+        time::sleep(Duration::from_millis(1));
+    }
     // Still alive: a process can be made and ends as it should.
     process::fork(|| 0).succeed();
     let ends: Vec<String> = ends.iter().map(|(end, times)| format!("{end} {times}")).collect();
     Ok(format!("{} calls; children ended: {}", total(), ends.join(", ")))
+}
+
+/// Kills and awaits the processes that dead children left behind; returns how many there were.
+fn sweep(places: &[Place]) -> usize {
+    let own = std::process::id().to_string();
+    let mut found = 0;
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let stat = std::fs::read(entry.path().join("stat")).unwrap_or_default();
+        // After the name, which may hold anything: state and parent.
+        let Some(at) = stat.iter().rposition(|&byte| byte == b')') else { continue };
+        let parent = String::from_utf8_lossy(&stat[at..]).split(' ').nth(2).unwrap_or_default().to_owned();
+        if parent == own && places.iter().all(|place| place.pid != pid) {
+            found += 1;
+            let _ = process::kill(pid, libc::SIGKILL);
+            let mut status = 0;
+            // SAFETY: `status` outlives the call.
+            unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG | libc::__WALL) };
+        }
+    }
+    found
 }
 
 /// Kills a child that has been in one call for too long.
