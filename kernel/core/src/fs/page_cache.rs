@@ -8,6 +8,7 @@ use super::{Sink, Source};
 use crate::mm::PAGE_SIZE;
 use crate::mm::frame::Frame;
 use crate::sync::{Mutex, Rank};
+use crate::task::sched;
 
 /// A file's content as pages by index; what has no page reads as zeros.
 ///
@@ -65,7 +66,7 @@ impl PageCache {
     /// `EFAULT` when the first byte could not be put.
     pub fn read(&self, offset: &mut u64, to: &mut Sink<'_>) -> Result<usize> {
         let size = self.size();
-        while *offset < size && to.remaining() > 0 && !to.faulted() {
+        while *offset < size && to.remaining() > 0 && !to.faulted() && !sched::give_way() {
             let within = (*offset % PAGE) as usize;
             let want = (PAGE_SIZE - within).min(to.remaining()).min((size - *offset).try_into().unwrap_or(usize::MAX));
             let frame = self.pages.lock().get(&(*offset / PAGE)).cloned();
@@ -84,7 +85,7 @@ impl PageCache {
     /// # Errors
     /// `EFAULT` when the first byte could not be taken, `ENOSPC` when no memory is left for the first.
     pub fn write(&self, offset: &mut u64, from: &mut Source<'_>) -> Result<usize> {
-        while from.remaining() > 0 && !from.faulted() {
+        while from.remaining() > 0 && !from.faulted() && !sched::give_way() {
             let within = (*offset % PAGE) as usize;
             let want = (PAGE_SIZE - within).min(from.remaining());
             let index = *offset / PAGE;

@@ -151,7 +151,8 @@ fn copy(
         match wrote {
             Err(errno) if done == 0 => return Err(errno),
             _ if put < got => break,
-            _ => sched::cond_resched(),
+            _ if sched::give_way() => break,
+            _ => {}
         }
     }
     Ok(done)

@@ -8,6 +8,7 @@ use crate::fs::page_cache::PageCache;
 use crate::fs::{File, FileOps, Sink, Source};
 use crate::mm::frame::Frame;
 use crate::mm::space::MemoryObject;
+use crate::task::sched;
 
 /// /dev/null: always at its end, swallows everything.
 pub(super) struct Null;
@@ -67,7 +68,9 @@ fn zeros(to: &mut Sink<'_>) -> Result<usize> {
     const CHUNK: usize = 1 << 20;
     while to.remaining() > 0 && !to.faulted() {
         to.put_zeros(CHUNK);
-        crate::task::sched::cond_resched();
+        if sched::give_way() {
+            break;
+        }
     }
     to.result()
 }

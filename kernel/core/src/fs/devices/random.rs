@@ -3,6 +3,7 @@ use tollgate_abi::Result;
 
 use crate::fs::{File, FileOps, Sink, Source};
 use crate::sync::{Rank, SpinLock};
+use crate::task::sched;
 
 const BLOCK: usize = 64;
 
@@ -96,7 +97,9 @@ pub fn read(to: &mut Sink<'_>) -> Result<usize> {
         let chunk = to.remaining().min(buffer.len());
         fill(&mut buffer[..chunk]);
         to.put(&buffer[..chunk]);
-        crate::task::sched::cond_resched();
+        if sched::give_way() {
+            break;
+        }
     }
     to.result()
 }

@@ -168,6 +168,13 @@ pub fn cond_resched() {
     }
 }
 
+/// As [`cond_resched`], in loops over as much as a program asks for: true when the task is being killed, and the loop
+/// should end with what it has done.
+pub fn give_way() -> bool {
+    cond_resched();
+    current().gates.bits() != 0 && sleep_interrupted(Sleep::Killable)
+}
+
 /// Ends the current task's time on any CPU, for good; its last reference is dropped by the next task to run here.
 pub fn exit_current() -> ! {
     crate::arch::fpu::disown(current());
