@@ -70,14 +70,11 @@ fn copy_entries(
 ) -> Result<Resident> {
     let mut frames = Resident::default();
     mine.tables.for_each_leaf(start, end, |addr, leaf, entries| {
-        let Some(first) = entries.clone().find(|&index| !leaf.get(index).is_empty()) else { return Ok(()) };
+        let Some(first) = leaf.used(entries.clone()).next() else { return Ok(()) };
         let child = theirs.tables.make_leaf(addr)?;
         let mut lost_write = false;
-        for index in first..entries.end {
+        for index in leaf.used(first..entries.end) {
             let mut entry = leaf.get(index);
-            if entry.is_empty() {
-                continue;
-            }
             if mapping.is_private() && entry.has(Flags::WRITABLE) {
                 entry = entry.with_flags(entry.flags() - Flags::WRITABLE);
                 leaf.change(index, entry);

@@ -91,6 +91,17 @@ impl<'a> Leaf<'a> {
         self.table.get(index)
     }
 
+    /// The indices in `range` of entries in use.
+    #[inline]
+    pub(super) fn used(self, range: Range<usize>) -> impl Iterator<Item = usize> + use<'a> {
+        let mut from = range.start;
+        core::iter::from_fn(move || {
+            let found = self.table.next_used(from, range.end)?;
+            from = found + 1;
+            Some(found)
+        })
+    }
+
     /// Replaces entry `index`.
     #[inline]
     pub(super) fn set(&self, index: usize, entry: Entry) {
@@ -230,10 +241,8 @@ impl Tables {
     ) -> Result<(), E> {
         self.for_each_leaf(start, end, |addr, leaf, entries| {
             let first = entries.start;
-            for index in entries {
-                if !leaf.get(index).is_empty() {
-                    f(addr + ((index - first) * PAGE_SIZE) as u64, Slot { leaf, index })?;
-                }
+            for index in leaf.used(entries) {
+                f(addr + ((index - first) * PAGE_SIZE) as u64, Slot { leaf, index })?;
             }
             Ok(())
         })
@@ -305,15 +314,12 @@ fn clear(phys: PhysAddr, level: usize, start: u64, end: u64, count: &mut usize, 
     if level == 0 {
         let indices = indices(start, end);
         let address = |index: usize| start + ((index - indices.start) * PAGE_SIZE) as u64;
-        for index in indices.clone() {
-            let entry = table.get(index);
-            if !entry.is_empty() {
-                table.set(index, Entry::EMPTY);
-                gather.page(address(index), entry);
-                entries -= 1;
-                if entries == 0 {
-                    break;
-                }
+        for index in (Leaf { table, meta }).used(indices.clone()) {
+            gather.page(address(index), table.get(index));
+            table.set(index, Entry::EMPTY);
+            entries -= 1;
+            if entries == 0 {
+                break;
             }
         }
     } else {
