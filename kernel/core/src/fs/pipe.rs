@@ -164,7 +164,7 @@ impl Pipe {
         let need = if total <= PIPE_BUF { total } else { 1 };
         loop {
             if !self.readers.is_open() {
-                signal::send_kernel(&crate::task::current().process, Signal::SIGPIPE);
+                signal::send_self(Signal::SIGPIPE);
                 return partly(total, from, Errno::EPIPE);
             }
             if let Err(errno) = self.write_some(need, from) {

@@ -198,7 +198,7 @@ impl Socket {
                 Err(_) if sent > 0 => return Ok(sent),
                 Err(errno) => {
                     if errno == Errno::EPIPE && !flags.contains(MessageFlags::NOSIGNAL) {
-                        signal::send_kernel(&crate::task::current().process, Signal::SIGPIPE);
+                        signal::send_self(Signal::SIGPIPE);
                     }
                     return Err(errno);
                 }

@@ -1,4 +1,5 @@
 //! A spinning lock that keeps interrupts off while held.
+use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 
 use super::Rank;
@@ -43,7 +44,7 @@ impl<T: ?Sized> SpinLock<T> {
     pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
         percpu::irq_disable();
         match self.inner.try_lock() {
-            Some(inner) => Some(SpinGuard { inner: Some(inner), rank: self.rank, ranked: false }),
+            Some(inner) => Some(SpinGuard { inner: ManuallyDrop::new(inner), rank: self.rank, ranked: false }),
             None => {
                 percpu::irq_enable();
                 None
@@ -65,13 +66,14 @@ impl<T: ?Sized> SpinLock<T> {
             tlb::poll();
             core::hint::spin_loop();
         };
-        SpinGuard { inner: Some(inner), rank: self.rank, ranked }
+        SpinGuard { inner: ManuallyDrop::new(inner), rank: self.rank, ranked }
     }
 }
 
 /// Proof that a [`SpinLock`] is held; dropping it frees the lock and restores interrupts.
 pub struct SpinGuard<'a, T: ?Sized> {
-    inner: Option<spin::mutex::SpinMutexGuard<'a, T>>,
+    /// Dropped first, and only by our own drop.
+    inner: ManuallyDrop<spin::mutex::SpinMutexGuard<'a, T>>,
     rank: Rank,
     ranked: bool,
 }
@@ -79,20 +81,21 @@ pub struct SpinGuard<'a, T: ?Sized> {
 impl<T: ?Sized> Deref for SpinGuard<'_, T> {
     type Target = T;
     fn deref(&self) -> &T {
-        self.inner.as_ref().expect("held until dropped")
+        &self.inner
     }
 }
 
 impl<T: ?Sized> DerefMut for SpinGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.inner.as_mut().expect("held until dropped")
+        &mut self.inner
     }
 }
 
 impl<T: ?Sized> Drop for SpinGuard<'_, T> {
     fn drop(&mut self) {
-        self.inner = None;
-        if self.ranked {
+        // SAFETY: this is the guard's end: nothing uses `inner` after it, nor drops it again.
+        unsafe { ManuallyDrop::drop(&mut self.inner) };
+        if cfg!(debug_assertions) && self.ranked {
             percpu::held_ranks().release(self.rank);
         }
         percpu::irq_enable();

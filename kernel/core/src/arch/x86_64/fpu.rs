@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use tollgate_abi::signal::frame::{FP_SOFTWARE_OFFSET, FpSoftware};
+use tollgate_abi::signal::frame::{FP_SOFTWARE_OFFSET, FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2, FpSoftware};
 use zerocopy::IntoBytes;
 
 use super::{cpu, percpu};
@@ -12,6 +12,10 @@ use crate::task::Task;
 
 /// Components the kernel saves, where the CPU has them: x87, SSE, AVX and the three of AVX-512.
 const WANTED: u64 = 0b1110_0111;
+/// Most bytes an area with those components takes (the standard format gives each a fixed place).
+pub(super) const MAXIMUM: usize = 2688;
+/// Bytes of the magic number behind the area in signal frames.
+pub const MAGIC2_SIZE: usize = size_of::<u32>();
 /// The legacy region and the XSAVE header, which every area has.
 const MINIMUM: usize = 512 + 64;
 
@@ -19,11 +23,10 @@ static FEATURES: AtomicU64 = AtomicU64::new(0b11);
 static SIZE: AtomicUsize = AtomicUsize::new(MINIMUM);
 
 /// Offset of MXCSR in the area.
-const MXCSR: usize = 24;
-const MXCSR_MASK: u32 = 0xffff;
-const MXCSR_INITIAL: u32 = 0x1f80;
-/// Offsets of the header's fields.
-const XSTATE_BV: usize = 512;
+pub(super) const MXCSR: usize = 24;
+pub(super) const MXCSR_INITIAL: u32 = 0x1f80;
+/// Offset of XSTATE_BV in the area, the first word of its header.
+pub(super) const XSTATE_BV: usize = 512;
 
 /// A 64-aligned piece of an XSAVE area.
 #[derive(Clone, Copy)]
@@ -58,13 +61,15 @@ pub(super) fn init_cpu() {
     }
     FEATURES.store(features, Ordering::Relaxed);
     // With XCR0 set, EBX is the size of an area with just these components.
-    SIZE.store(cpu::cpuid(0xd, 0).1 as usize, Ordering::Relaxed);
+    let size = cpu::cpuid(0xd, 0).1 as usize;
+    assert!((MINIMUM..=MAXIMUM).contains(&size), "an XSAVE area of {size} bytes");
+    SIZE.store(size, Ordering::Relaxed);
 }
 
 impl FpuState {
     /// The state a fresh program starts with.
     pub fn new() -> Self {
-        let mut area: Vec<Line> = vec![Line([0; 64]); size().div_ceil(64)];
+        let mut area: Vec<Line> = vec![Line([0; 64]); (size() + MAGIC2_SIZE).div_ceil(64)];
         area[0].0[0..2].copy_from_slice(&0x037f_u16.to_le_bytes());
         area[0].0[MXCSR..MXCSR + 4].copy_from_slice(&MXCSR_INITIAL.to_le_bytes());
         Self { area: area.into_boxed_slice() }
@@ -92,54 +97,25 @@ impl FpuState {
         unsafe { core::slice::from_raw_parts(self.area.as_ptr().cast(), size()) }
     }
 
-    /// The area's bytes as a signal frame carries them: with `software` in the bytes the CPU leaves alone, and with the
-    /// legacy components marked present, for programs that change them there and know nothing of the header.
-    pub fn as_frame(&mut self, software: &FpSoftware) -> &[u8] {
-        let area = self.as_bytes_mut();
-        area[FP_SOFTWARE_OFFSET..FP_SOFTWARE_OFFSET + size_of::<FpSoftware>()].copy_from_slice(software.as_bytes());
-        area[XSTATE_BV] |= 0b11;
-        area
-    }
-
-    /// Back to the state a fresh program starts with: no component present, so that loading it initialises them all.
-    pub fn reset(&mut self) {
-        let area = self.as_bytes_mut();
-        area[XSTATE_BV..XSTATE_BV + 8].fill(0);
-        area[MXCSR..MXCSR + 4].copy_from_slice(&MXCSR_INITIAL.to_le_bytes());
-    }
-
-    fn as_bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and `self` is borrowed mutably.
-        unsafe { core::slice::from_raw_parts_mut(self.area.as_mut_ptr().cast(), size()) }
-    }
-
-    /// Replaces the area by bytes a user program wrote, made harmless: XSTATE_BV, XCOMP_BV, reserved header bytes and
-    /// reserved MXCSR bits are checked, so that loading it cannot fault. `false` (and no change) when they are bad.
-    /// `bytes` may be the 512 bytes of FXSAVE alone, which leaves the rest in its initial state.
-    pub fn set_from_user(&mut self, bytes: &[u8]) -> bool {
-        let whole = bytes.len() >= size();
-        if bytes.len() < 512 || (!whole && bytes.len() != 512) {
-            return false;
-        }
-        let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
-        let mxcsr = u32::from_le_bytes(bytes[MXCSR..MXCSR + 4].try_into().expect("four bytes"));
-        if mxcsr & !MXCSR_MASK != 0 {
-            return false;
-        }
-        if whole {
-            let header_is_good = word(XSTATE_BV) & !features() == 0 && (1..8).all(|i| word(XSTATE_BV + 8 * i) == 0);
-            if !header_is_good {
-                return false;
-            }
-            let len = size();
-            self.as_bytes_mut().copy_from_slice(&bytes[..len]);
-        } else {
-            let area = self.as_bytes_mut();
-            area[512..].fill(0);
-            area[..512].copy_from_slice(bytes);
-            area[XSTATE_BV] = 0b11;
-        }
-        true
+    /// What a signal frame carries of a running task: stores the CPU's registers here, marks the area in the bytes the
+    /// CPU leaves to software, and says that the legacy components are there, for programs that change them and know
+    /// nothing of the header. Returns where the bytes are and how many, the magic number behind the area included.
+    pub fn save_for_frame(&mut self) -> (*const u8, usize) {
+        self.save();
+        let size = size();
+        let marks = FpSoftware {
+            magic1: FP_XSTATE_MAGIC1,
+            extended_size: (size + MAGIC2_SIZE) as u32,
+            features: features(),
+            xstate_size: size as u32,
+            pad: [0; 7],
+        };
+        // SAFETY: plain bytes, and there is room for the magic number behind the `size()` bytes of the area.
+        let bytes = unsafe { core::slice::from_raw_parts_mut(self.area.as_mut_ptr().cast::<u8>(), size + MAGIC2_SIZE) };
+        bytes[FP_SOFTWARE_OFFSET..FP_SOFTWARE_OFFSET + size_of::<FpSoftware>()].copy_from_slice(marks.as_bytes());
+        bytes[XSTATE_BV] |= 0b11;
+        bytes[size..].copy_from_slice(&FP_XSTATE_MAGIC2.to_le_bytes());
+        (bytes.as_ptr(), bytes.len())
     }
 }
 

@@ -7,6 +7,7 @@ pub mod copy;
 pub mod cpu;
 pub mod entropy;
 pub mod fpu;
+pub mod fpu_user;
 mod gdt;
 mod irq;
 pub mod msr;

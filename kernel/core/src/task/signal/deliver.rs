@@ -89,11 +89,13 @@ fn next(task: &Task) -> Step {
     let mut state = task.process.signals.lock();
     let mask = task.signals.mask();
     let allowed = SigSet(!mask.0);
-    let private = match task.signals.private().and(allowed).is_empty() {
-        true => None,
-        false => task.signals.with_private(&mut state, |p| p.take_fault(allowed).or_else(|| p.take(allowed))),
+    let from_private = !task.signals.private().and(allowed).is_empty();
+    let found = if from_private {
+        task.signals.with_private(&mut state, |p| p.take_fault(allowed).or_else(|| p.take(allowed)))
+    } else {
+        state.shared.take(allowed)
     };
-    let Some((signal, taken)) = private.or_else(|| state.shared.take(allowed)) else {
+    let Some((signal, taken)) = found else {
         state.recompute(task);
         return Step::Nothing;
     };

@@ -11,8 +11,7 @@ use core::mem::{offset_of, size_of};
 use core::sync::atomic::Ordering;
 
 use tollgate_abi::signal::frame::{
-    FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2, FpSoftware, RED_ZONE, SigContext, SigFrame, UC_FP_XSTATE, UC_SIGCONTEXT_SS,
-    UC_STRICT_RESTORE_SS, UContext,
+    RED_ZONE, SigContext, SigFrame, UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS, UContext,
 };
 use tollgate_abi::signal::{SigInfo, sa};
 use tollgate_abi::{Errno, Result};
@@ -20,11 +19,12 @@ use zerocopy::IntoBytes;
 
 use super::SigSet;
 use super::deliver::HandlerCall;
-use crate::arch::fpu;
+use crate::arch::fpu::{self, MAGIC2_SIZE};
 use crate::arch::user::UserContext;
+use crate::arch::{copy, fpu_user};
 use crate::mm::addr::UserAddr;
 use crate::mm::gate;
-use crate::mm::user::{self, UserPtr};
+use crate::mm::user;
 use crate::task::Task;
 
 const FLAG_CF: u64 = 1;
@@ -40,9 +40,6 @@ const FLAG_AC: u64 = 1 << 18;
 /// The flags that sigreturn takes from the frame; it leaves the others as they are.
 pub(super) const FRAME_FLAGS: u64 =
     FLAG_AC | FLAG_OF | FLAG_DF | FLAG_TF | FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF | FLAG_CF | FLAG_RF;
-
-/// Bytes of the magic number behind the XSAVE area.
-pub(super) const MAGIC2_SIZE: usize = size_of::<u32>();
 
 /// Most stack that a signal frame takes, alignment included (AT_MINSIGSTKSZ).
 pub fn max_size() -> usize {
@@ -62,8 +59,7 @@ pub(super) fn push(task: &Task, context: &mut UserContext, call: &HandlerCall) -
     sp = entered.unwrap_or(sp);
     let on_altstack = entered.is_some() || altstack.is_in_use(context.rsp);
 
-    let fp_size = fpu::size();
-    let fp_state = sp.wrapping_sub((fp_size + MAGIC2_SIZE) as u64) & !63;
+    let fp_state = sp.wrapping_sub((fpu::size() + MAGIC2_SIZE) as u64) & !63;
     sp = (fp_state.wrapping_sub(size_of::<SigFrame>() as u64) & !15).wrapping_sub(8);
     if on_altstack && !altstack.contains(sp) {
         return Err(Errno::EFAULT); // It would run over the end of the alternate stack.
@@ -84,7 +80,7 @@ pub(super) fn push(task: &Task, context: &mut UserContext, call: &HandlerCall) -
     };
     let len = if wants_info { size_of::<SigFrame>() } else { offset_of!(SigFrame, info) };
     user::write_bytes(UserAddr(sp), &frame.as_bytes()[..len])?;
-    push_fpu(task, UserAddr(fp_state), fp_size)?;
+    push_fpu(task, UserAddr(fp_state))?;
     altstack.disarm_for_handler();
 
     context.rdi = u64::from(call.signal.number());
@@ -139,27 +135,16 @@ fn save_registers(task: &Task, context: &UserContext, mask: SigSet, fpstate: u64
 }
 
 /// Writes the FPU state into the frame and gives the handler a fresh one.
-fn push_fpu(task: &Task, to: UserAddr, size: usize) -> Result<()> {
-    fpu::save_current();
-    // SAFETY: the current task's own state, just saved; nobody else refers to it. Should the copy sleep, the switch
-    // saves the same registers there again.
-    let state = unsafe { task.fpu_mut() };
-    user::write_bytes(to, state.as_frame(&software(size)))?;
-    UserPtr::<u32>::new(to.wrapping_add(size as u64)).write(&FP_XSTATE_MAGIC2)?;
-    state.reset();
-    fpu::load_current();
-    Ok(())
-}
-
-/// What the kernel leaves in the FXSAVE area for those who look at the frame.
-fn software(size: usize) -> FpSoftware {
-    FpSoftware {
-        magic1: FP_XSTATE_MAGIC1,
-        extended_size: (size + MAGIC2_SIZE) as u32,
-        features: fpu::features(),
-        xstate_size: size as u32,
-        pad: [0; 7],
+fn push_fpu(task: &Task, to: UserAddr) -> Result<()> {
+    // SAFETY: the current task's own state; nobody else refers to it.
+    let (bytes, len) = unsafe { task.fpu_mut() }.save_for_frame();
+    // SAFETY: `len` bytes that live as long as the task. They are no reference's: should the copy sleep, the switch
+    // stores the same registers there again.
+    if unsafe { copy::to_user(to, bytes, len) } != 0 {
+        return Err(Errno::EFAULT);
     }
+    fpu_user::load_initial();
+    Ok(())
 }
 
 const _: () = assert!(offset_of!(SigFrame, info) == 312 && size_of::<SigInfo>() == 48);

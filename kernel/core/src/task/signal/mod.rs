@@ -32,7 +32,7 @@ pub use mask::{
 pub use queue::Charge;
 pub use restart::{restart, restart_with};
 pub(in crate::task) use send::send_timer;
-pub use send::{force_fault, kill_thread, send_kernel, send_process, send_task, sent_by_current};
+pub use send::{force_fault, kill_thread, send_kernel, send_process, send_self, send_task, sent_by_current};
 pub use set::{DefaultAction, SigSet, Signal};
 pub use sigreturn::sigreturn;
 pub use state::{ProcessSignals, TaskSignals};

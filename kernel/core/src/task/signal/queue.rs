@@ -25,7 +25,6 @@ pub(super) struct Pending {
 pub(super) struct Entry {
     info: SigInfo,
     /// Gives the sender's share of the user's queue back.
-    #[expect(dead_code, reason = "kept for its drop")]
     charge: Option<Charge>,
     /// The POSIX timer that sent it: it has one signal pending at most, and counts what it would have sent.
     timer: Option<Arc<PosixTimer>>,
@@ -50,27 +49,22 @@ impl Drop for Charge {
     }
 }
 
-/// A signal taken off its queue.
-pub(super) struct Taken {
-    pub(super) info: SigInfo,
-    /// Dropped by the taker once no lock is held.
-    pub(super) entry: Option<Entry>,
-}
+/// A signal taken off its queue; dropped by the taker once no lock is held.
+pub(super) struct Taken(Entry);
 
 impl Taken {
     /// The siginfo to deliver: a POSIX timer's says by now how often it would have been sent. Called with no lock held;
     /// periodic timers of the current process go on from here.
     pub(super) fn finish(self, process: &Process) -> SigInfo {
-        if self.info.signo == i32::from(Signal::SIGALRM.number()) {
+        let Entry { mut info, charge, timer } = self.0;
+        drop(charge);
+        if info.signo == i32::from(Signal::SIGALRM.number()) {
             process.timers.alarm_taken();
         }
-        match self.entry {
-            Some(Entry { timer: Some(timer), mut info, .. }) => {
-                timer.delivered(&mut info);
-                info
-            }
-            _ => self.info,
+        if let Some(timer) = timer {
+            timer.delivered(&mut info);
         }
+        info
     }
 }
 
@@ -86,10 +80,10 @@ impl Pending {
     ///
     /// # Errors
     /// `EAGAIN` past the limit, for real-time signals that do not come from kill(2).
-    pub(super) fn add(&mut self, signal: Signal, info: SigInfo, charge: Option<Charge>) -> Result<()> {
-        let keep = charge.is_some() || !is_limited(signal, &info);
+    pub(super) fn add(&mut self, signal: Signal, info: &SigInfo, charge: Option<Charge>) -> Result<()> {
+        let keep = charge.is_some() || !is_limited(signal, info);
         if keep && self.queue.try_reserve(1).is_ok() {
-            self.queue.push_back(Entry { info, charge, timer: None });
+            self.queue.push_back(Entry { info: *info, charge, timer: None });
         } else if signal.is_realtime() && info.code != code::SI_USER {
             return Err(Errno::EAGAIN);
         }
@@ -98,8 +92,8 @@ impl Pending {
     }
 
     /// Adds a POSIX timer's signal, which was paid for when the timer was made.
-    pub(super) fn add_timer(&mut self, signal: Signal, info: SigInfo, timer: Arc<PosixTimer>) {
-        self.queue.push_back(Entry { info, charge: None, timer: Some(timer) });
+    pub(super) fn add_timer(&mut self, signal: Signal, info: &SigInfo, timer: Arc<PosixTimer>) {
+        self.queue.push_back(Entry { info: *info, charge: None, timer: Some(timer) });
         self.set = self.set.with(SigSet::only(signal));
     }
 
@@ -111,23 +105,20 @@ impl Pending {
 
     fn take_one(&mut self, signal: Signal) -> Taken {
         let is_it = |entry: &Entry| entry.info.signo == i32::from(signal.number());
-        let (entry, more) = match self.queue.iter().position(is_it) {
-            // Mostly there is nothing else.
-            Some(0) => {
-                let entry = self.queue.pop_front();
-                (entry, !self.queue.is_empty() && self.queue.iter().any(is_it))
-            }
-            Some(at) => {
-                let entry = self.queue.remove(at);
-                (entry, self.queue.range(at..).any(is_it))
-            }
-            None => (None, false),
+        let at = self.queue.iter().position(is_it);
+        let entry = match at {
+            Some(at) => self.queue.remove(at),
+            None => None,
         };
+        let more = at.is_some_and(|at| !self.queue.is_empty() && self.queue.range(at..).any(is_it));
         if !more {
             self.set = self.set.without(SigSet::only(signal));
         }
-        let info = entry.as_ref().map_or(SigInfo::sent(signal.number(), code::SI_USER, 0, 0), |entry| entry.info);
-        Taken { info, entry }
+        Taken(entry.unwrap_or_else(|| Entry {
+            info: SigInfo::sent(signal.number(), code::SI_USER, 0, 0),
+            charge: None,
+            timer: None,
+        }))
     }
 
     /// Takes out the first signal that a fault of the task's own instructions made, if one is among `allowed`.

@@ -3,7 +3,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 use tollgate_abi::process::WaitStatus;
-use tollgate_abi::signal::SigInfo;
+use tollgate_abi::signal::{SigInfo, code};
 use tollgate_abi::{Errno, Result};
 
 use super::queue::{Charge, Pending, is_limited};
@@ -11,7 +11,7 @@ use super::state::State;
 use super::{DefaultAction, SigSet, Signal, job};
 use crate::task::process::Threads;
 use crate::task::timer::posix::PosixTimer;
-use crate::task::{Process, Task, TaskFlag, current, sched};
+use crate::task::{Process, Task, TaskFlag, current, current_arc, sched};
 
 /// Sends `info` to a process: to whichever of its threads wants it first. May be called from interrupts and with the
 /// tree locked.
@@ -19,7 +19,7 @@ use crate::task::{Process, Task, TaskFlag, current, sched};
 /// # Errors
 /// `EAGAIN` when a queued signal exceeds RLIMIT_SIGPENDING.
 pub fn send_process(process: &Process, signal: Signal, info: SigInfo) -> Result<()> {
-    send(process, None, signal, Message::Plain(info)).map(drop)
+    send(process, None, signal, &info, None).map(drop)
 }
 
 /// Sends `info` to one thread. As [`send_process`] otherwise.
@@ -27,13 +27,20 @@ pub fn send_process(process: &Process, signal: Signal, info: SigInfo) -> Result<
 /// # Errors
 /// `EAGAIN` when a queued signal exceeds RLIMIT_SIGPENDING.
 pub fn send_task(task: &Arc<Task>, signal: Signal, info: SigInfo) -> Result<()> {
-    send(&task.process, Some(task), signal, Message::Plain(info)).map(drop)
+    send(&task.process, Some(task), signal, &info, None).map(drop)
 }
 
 /// Sends a process a signal from the kernel (terminal, orphaned job).
 pub fn send_kernel(process: &Process, signal: Signal) {
     let sent = send_process(process, signal, SigInfo::kernel(signal.number()));
     debug_assert!(sent.is_ok(), "standard signals from the kernel are not limited");
+}
+
+/// Sends the current thread a signal on its own account, as a broken pipe does.
+pub fn send_self(signal: Signal) {
+    let info = sent_by_current(signal, code::SI_USER);
+    let sent = send_task(&current_arc(), signal, info);
+    debug_assert!(sent.is_ok(), "standard signals of kill's kind are not limited");
 }
 
 /// siginfo that names the current process as the sender.
@@ -51,7 +58,7 @@ pub(in crate::task) fn send_timer(
     info: SigInfo,
     timer: Arc<PosixTimer>,
 ) -> bool {
-    send(process, thread, signal, Message::Timer(info, timer)) == Ok(true)
+    send(process, thread, signal, &info, Some(timer)) == Ok(true)
 }
 
 /// Makes `task` end at its next gate, and ends its sleeps and stops that a SIGKILL ends. The process's threads may be
@@ -62,13 +69,15 @@ pub fn kill_thread(task: &Arc<Task>) {
     sched::kick(task, true);
 }
 
-enum Message {
-    Plain(SigInfo),
-    Timer(SigInfo, Arc<PosixTimer>),
-}
-
-/// `Ok(true)` when the signal is pending now (or was), `Ok(false)` when it came to nothing.
-fn send(process: &Process, to: Option<&Arc<Task>>, signal: Signal, message: Message) -> Result<bool> {
+/// Sends a signal to `to` or the process; `timer` sent it if one is given. `Ok(true)` when the signal is pending now (or
+/// was), `Ok(false)` when it came to nothing.
+fn send(
+    process: &Process,
+    to: Option<&Arc<Task>>,
+    signal: Signal,
+    info: &SigInfo,
+    timer: Option<Arc<PosixTimer>>,
+) -> Result<bool> {
     let threads = process.threads();
     let Some(main) = to.or_else(|| threads.list.first()) else { return Ok(false) };
     if threads.group_exit.is_some() || to.is_some_and(|task| task.exited.load(Ordering::Relaxed)) {
@@ -79,22 +88,20 @@ fn send(process: &Process, to: Option<&Arc<Task>>, signal: Signal, message: Mess
     if is_ignored(process, &state, main, signal, false) {
         return Ok(false);
     }
-    let charge = match &message {
-        Message::Plain(info) if is_limited(signal, info) => Charge::new(process, main.creds.lock().user.clone()),
+    let charge = match timer {
+        None if is_limited(signal, info) => Charge::new(process, main.creds.lock().user.clone()),
         _ => None,
     };
     let kill = signal == Signal::SIGKILL && is_fatal(process, &state, main, signal);
     if !kill {
-        let add = |pending: &mut Pending| {
-            match message {
-                // One of each standard signal, with the first one's siginfo.
-                Message::Plain(_) if !signal.is_realtime() && pending.set.has(signal) => Ok(()),
-                Message::Plain(info) => pending.add(signal, info, charge),
-                Message::Timer(info, timer) => {
-                    pending.add_timer(signal, info, timer);
-                    Ok(())
-                }
+        let add = |pending: &mut Pending| match timer {
+            Some(timer) => {
+                pending.add_timer(signal, info, timer);
+                Ok(())
             }
+            // One of each standard signal, with the first one's siginfo.
+            None if !signal.is_realtime() && pending.set.has(signal) => Ok(()),
+            None => pending.add(signal, info, charge),
         };
         match to {
             Some(task) => task.signals.with_private(&mut state, add)?,
@@ -212,7 +219,7 @@ fn force(signal: Signal, info: SigInfo, fatal: bool) {
         state.set_mask(task, mask);
     }
     let added = task.signals.with_private(&mut state, |pending| {
-        if pending.set.has(signal) { Ok(()) } else { pending.add(signal, info, None) }
+        if pending.set.has(signal) { Ok(()) } else { pending.add(signal, &info, None) }
     });
     debug_assert!(!matches!(added, Err(Errno::EAGAIN)), "standard signals from the kernel are not limited");
     task.gates.set(TaskFlag::Signal);

@@ -55,9 +55,9 @@ impl Signal {
         self.0
     }
 
-    /// Its number, counted from 0.
+    /// Its number, counted from 0; below 64, as the compiler can see.
     pub const fn index(self) -> usize {
-        self.0 as usize - 1
+        (self.0.wrapping_sub(1) & 63) as usize
     }
 
     /// Whether it is queued as often as it is sent.

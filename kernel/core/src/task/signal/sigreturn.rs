@@ -2,21 +2,22 @@
 //!
 //! The frame lies in user memory, so nothing in it is believed: segments must be the user's, only harmless flags are
 //! taken, and the FPU state is checked before the processor sees it.
-use core::mem::{MaybeUninit, offset_of, size_of};
+use core::mem::{offset_of, size_of};
 
 use tollgate_abi::signal::SigStack;
 use tollgate_abi::signal::frame::{
     FP_SOFTWARE_OFFSET, FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2, FXSAVE_SIZE, FpSoftware, SigFrame, UC_STRICT_RESTORE_SS,
-    UContext, XSAVE_MIN_SIZE, XSTATE_BV_OFFSET,
+    UContext, XSAVE_MIN_SIZE,
 };
 use tollgate_abi::{Errno, Result};
 use zerocopy::FromBytes;
 
-use super::frame::{FRAME_FLAGS, MAGIC2_SIZE};
+use super::frame::FRAME_FLAGS;
 use super::send::force_segv;
 use super::{SigSet, mask};
+use crate::arch::fpu;
+use crate::arch::fpu_user::{self, UserArea};
 use crate::arch::user::UserContext;
-use crate::arch::{copy, fpu};
 use crate::mm::addr::UserAddr;
 use crate::mm::user::UserPtr;
 use crate::task::{Task, current};
@@ -48,7 +49,7 @@ fn pop(task: &Task) -> Result<()> {
     let uc: UContext = UserPtr::new(frame.wrapping_add(offset_of!(SigFrame, uc) as u64)).read()?;
     mask::set_mask(SigSet(uc.mask));
     restore_registers(context, &uc)?;
-    pop_fpu(task, UserAddr(uc.context.fpstate))?;
+    pop_fpu(UserAddr(uc.context.fpstate))?;
     // As sigaltstack(2) would; what it refuses is left as it is.
     let SigStack { sp, flags, size, .. } = uc.stack;
     let _ = task.signals.altstack.set(SigStack { sp, flags, pad: 0, size }, context.rsp);
@@ -89,80 +90,28 @@ fn restore_registers(context: &mut UserContext, uc: &UContext) -> Result<()> {
     Ok(())
 }
 
-/// Room for the XSAVE areas of all but the most unusual processors, and the magic number behind.
-const USUAL_ROOM: usize = 2752;
-
-/// Takes the FPU state back from the frame; a null pointer gives the initial state.
-fn pop_fpu(task: &Task, from: UserAddr) -> Result<()> {
+/// Takes the FPU state back from the frame: a whole area with the components the frame names, or, when the frame's marks
+/// are not the kernel's, the FXSAVE part alone. A null pointer gives the initial state.
+fn pop_fpu(from: UserAddr) -> Result<()> {
     if from.is_null() {
-        return load_fpu(task, |state| {
-            state.reset();
-            true
-        });
+        fpu_user::load_initial();
+        return Ok(());
     }
-    let len = fpu::size() + MAGIC2_SIZE;
-    let mut usual = [const { MaybeUninit::uninit() }; USUAL_ROOM];
-    let mut large;
-    let room = if len <= USUAL_ROOM {
-        &mut usual[..len]
-    } else {
-        large = alloc::vec![MaybeUninit::uninit(); len];
-        &mut large[..]
-    };
-    let len = read_area(from, room)?;
-    // SAFETY: `read_area` wrote this many bytes.
-    let area = unsafe { room[..len].assume_init_ref() };
-    load_fpu(task, |state| state.set_from_user(area))
-}
-
-/// Reads the frame's FPU state into `room`: a whole area with the components the frame names, or, when the frame's
-/// marks are not the kernel's, the FXSAVE part alone. Returns its length.
-fn read_area(from: UserAddr, room: &mut [MaybeUninit<u8>]) -> Result<usize> {
-    // In one go what frames of the kernel's making have; a smaller one may end before unmapped memory.
-    let got = read_into(from, room);
-    if got.len() < FXSAVE_SIZE {
-        return Err(Errno::EFAULT);
-    }
-    let marks = &got[FP_SOFTWARE_OFFSET..FP_SOFTWARE_OFFSET + size_of::<FpSoftware>()];
-    let marks = FpSoftware::read_from_bytes(marks).expect("the slice has its size");
+    let mut area = UserArea::new();
+    area.read(from);
+    let bytes = area.bytes();
+    let marks = bytes.get(FP_SOFTWARE_OFFSET..FXSAVE_SIZE).ok_or(Errno::EFAULT)?;
+    let (marks, _) = FpSoftware::read_from_prefix(marks).map_err(|_| Errno::EFAULT)?;
     let len = marks.xstate_size as usize;
-    let marked = marks.magic1 == FP_XSTATE_MAGIC1
+    let mut whole = marks.magic1 == FP_XSTATE_MAGIC1
         && (XSAVE_MIN_SIZE..=fpu::size()).contains(&len)
         && marks.xstate_size <= marks.extended_size;
-    if !marked {
-        return Ok(FXSAVE_SIZE);
+    if whole {
+        let magic2 = bytes.get(len..).and_then(<[u8]>::first_chunk).ok_or(Errno::EFAULT)?;
+        whole = *magic2 == FP_XSTATE_MAGIC2.to_le_bytes();
     }
-    let magic2 = got.get(len..).and_then(<[u8]>::first_chunk).ok_or(Errno::EFAULT)?;
-    if *magic2 != FP_XSTATE_MAGIC2.to_le_bytes() {
-        return Ok(FXSAVE_SIZE);
-    }
-    // Components the program did not name in its marks come back in their initial state.
-    let present: &mut [u8; 8] = got[XSTATE_BV_OFFSET..].first_chunk_mut().expect("len was checked");
-    let bits = u64::from_le_bytes(*present);
-    if bits & !fpu::features() != 0 {
-        return Err(Errno::EFAULT);
-    }
-    *present = (bits & marks.features).to_le_bytes();
-    let size = fpu::size();
-    room[len..size].fill(MaybeUninit::new(0));
-    Ok(size)
+    let loaded = if whole { area.load(len, marks.features) } else { area.load_legacy() };
+    if loaded { Ok(()) } else { Err(Errno::EFAULT) }
 }
 
-/// Copies user bytes into `room` until one cannot be read; returns those that could.
-fn read_into(from: UserAddr, room: &mut [MaybeUninit<u8>]) -> &mut [u8] {
-    // SAFETY: `room` is ours and writable for its length.
-    let left = unsafe { copy::from_user(room.as_mut_ptr().cast(), from, room.len()) };
-    let got = room.len() - left;
-    // SAFETY: this many bytes were written.
-    unsafe { room[..got].assume_init_mut() }
-}
-
-/// Changes the current task's FPU state, in one go: nothing here sleeps, or a task switch would undo it.
-fn load_fpu(task: &Task, change: impl FnOnce(&mut fpu::FpuState) -> bool) -> Result<()> {
-    // SAFETY: the current task's own state; nobody else refers to it.
-    if !change(unsafe { task.fpu_mut() }) {
-        return Err(Errno::EFAULT);
-    }
-    fpu::load_current();
-    Ok(())
-}
+const _: () = assert!(FXSAVE_SIZE - FP_SOFTWARE_OFFSET == size_of::<FpSoftware>());
