@@ -15,6 +15,7 @@ mod supervisor;
 use std::process::ExitCode;
 use supervisor::Plan;
 use tollgate_tests::leaks::Counts;
+use tollgate_tests::process::{self, Status};
 use tollgate_tests::{linux, skip, suite};
 
 /// Calls of the test.
@@ -55,15 +56,27 @@ fn by_hand(plan: &Plan) -> ExitCode {
         eprintln!("fuzz: this is not a guest of the runner");
         return ExitCode::from(2);
     }
+    // In a child: what the run leaves in the supervisor's own memory is no loss.
+    let run = |plan: &Plan| {
+        process::in_child(|| match supervisor::run(plan) {
+            Ok(told) => println!("{told}"),
+            Err(reason) => panic!("{reason}"),
+        })
+    };
+    // And a short one first: it touches what memory of ours is touched by looking after a child and counting.
+    run(&Plan { calls: 1000, ..plan.clone() });
+    let _ = Counts::read().and_then(Counts::lost);
     let before = Counts::read();
-    let result = supervisor::run(plan).and_then(|told| match before.and_then(Counts::lost) {
-        None => Ok(told),
+    let run = run(plan);
+    let result = match before.and_then(Counts::lost) {
+        _ if run != Status::Exited(0) => Err("the run failed".to_owned()),
+        None => Ok(()),
         Some(lost) => Err(lost),
-    });
+    };
     let name = format!("random_system_calls calls={} seed={} children={}", plan.calls, plan.seed, plan.children);
     match result {
-        Ok(told) => {
-            println!("ok {name}\n{told}\n1 passed, 0 failed, 0 skipped");
+        Ok(()) => {
+            println!("ok {name}\n1 passed, 0 failed, 0 skipped");
             ExitCode::SUCCESS
         }
         Err(reason) => {
